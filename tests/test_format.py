@@ -146,7 +146,8 @@ def test_to_ascii_keeps_the_width_of_drawings():
     [
         ("abcdef", 6, "end", "abcdef"), ("abcdef", 4, "end", "abc…"), ("abcdef", 4, "start", "…def"),
         ("abcdef", 5, "middle", "ab…ef"), ("abcdef", 4, "middle", "ab…f"), ("abcdef", 1, "end", "…"),
-        ("abcdef", 0, "end", ""), ("日本語", 5, "end", "日本…"), ("日本語", 4, "end", "日…"), ("日本語", 4, "start", "…語"),
+        ("abcdef", 0, "end", ""), ("日本語", 5, "end", "日本…"), ("日本語", 4, "end", "日…"),
+        ("日本語", 4, "start", "…語"),
         ("日本語", 5, "start", "…本語"), ("xe\u0301y", 2, "start", "…y"),
     ],
 )  # fmt: skip

@@ -1,0 +1,136 @@
+"""`GET /terminal`: one shell per websocket. One frame is sent, then the next is read: that is the whole
+back-pressure."""
+
+from __future__ import annotations
+
+import asyncio
+import codecs
+import socket
+from collections.abc import Iterable
+from typing import Any
+
+import msgspec
+from aiohttp.http_websocket import WSMsgType
+from aiohttp.web_response import StreamResponse
+from aiohttp.web_ws import WebSocketResponse
+
+from hopx_tui.agent.children import Children
+from hopx_tui.agent.counters import Counters
+from hopx_tui.agent.environment import Environment
+from hopx_tui.agent.errors import AgentError
+from hopx_tui.agent.http import Call, Route, query_int
+from hopx_tui.agent.paths import PathMap
+from hopx_tui.agent.pty import PtySession
+from hopx_tui.agent.shell import interactive_shell
+
+SEND_BUFFER = 64 << 10
+LARGEST_SIZE = 2000
+LARGEST_MESSAGE = 8 << 20
+
+
+class _Message(msgspec.Struct):
+    type: str = ""
+    data: str = ""
+    cols: int = 0
+    rows: int = 0
+
+
+class Terminals:
+    """Serves terminals; `close` hangs all of them up."""
+
+    def __init__(self, children: Children, environment: Environment, paths: PathMap, counters: Counters) -> None:
+        self._children = children
+        self._environment = environment
+        self._paths = paths
+        self._counters = counters
+
+    def routes(self) -> Iterable[Route]:
+        """The one websocket."""
+        return (Route("GET", "/terminal", self._serve, socket=True),)
+
+    async def _serve(self, request: Call) -> StreamResponse:
+        columns = query_int(request, "cols", low=1, high=LARGEST_SIZE) or 80
+        lines = query_int(request, "rows", low=1, high=LARGEST_SIZE) or 24
+        websocket = WebSocketResponse(compress=False, max_msg_size=LARGEST_MESSAGE)
+        websocket.headers["X-Request-ID"] = request.call_id
+        if not websocket.can_prepare(request):
+            raise AgentError(400, "INVALID_REQUEST", "/terminal is a websocket")
+        session = self._open(columns, lines)
+        self._counters.streams += 1
+        try:
+            await websocket.prepare(request)
+            _small_send_buffer(request)
+            await _join(websocket, session)
+        except ConnectionError:
+            # The client went away while we were sending; the hang-up below is all there is to do.
+            pass
+        finally:
+            self._counters.streams -= 1
+            await session.hang_up()
+        return websocket
+
+    def _open(self, columns: int, lines: int) -> PtySession:
+        defaults = {"TERM": "xterm-256color", "COLORTERM": "truecolor"}
+        argv, shell = interactive_shell(self._environment.of_child())
+        variables = self._environment.of_child(defaults={**defaults, **shell})
+        directory = self._paths.working_directory(None)
+        try:
+            return PtySession.start(self._children, argv, cwd=directory, env=variables, columns=columns, lines=lines)
+        except OSError as error:
+            raise AgentError(400, "COMMAND_FAILED", f"No terminal could be started: {error.strerror}") from error
+
+
+def _small_send_buffer(request: Call) -> None:
+    """What lies in the kernel's buffers is shown however long ago the user pressed Ctrl-C."""
+    connection: Any = request.transport.get_extra_info("socket") if request.transport is not None else None
+    if connection is not None:
+        connection.setsockopt(socket.SOL_SOCKET, socket.SO_SNDBUF, SEND_BUFFER)
+
+
+async def _join(websocket: WebSocketResponse, session: PtySession) -> None:
+    """Until the shell has ended and all of its output is sent, or the socket closes."""
+    output = asyncio.create_task(_send_output(websocket, session))
+    keys = asyncio.create_task(_take_input(websocket, session))
+    try:
+        await asyncio.wait((output, keys), return_when=asyncio.FIRST_COMPLETED)
+    finally:
+        for task in (output, keys):
+            task.cancel()
+        results = await asyncio.gather(output, keys, return_exceptions=True)
+    for result in results:
+        if isinstance(result, BaseException) and not isinstance(result, asyncio.CancelledError):
+            raise result
+    if not websocket.closed:
+        await websocket.close(code=1000)
+
+
+async def _send_output(websocket: WebSocketResponse, session: PtySession) -> None:
+    decoder = codecs.getincrementaldecoder("utf-8")("replace")
+    encoder = msgspec.json.Encoder()
+    while data := await session.read():
+        text = decoder.decode(data)
+        if text:
+            await websocket.send_str(encoder.encode({"type": "output", "data": text}).decode())
+            # A send that fits the buffer does not yield; keys must get their turn.
+            await asyncio.sleep(0)
+    rest = decoder.decode(b"", final=True)
+    if rest:
+        await websocket.send_str(encoder.encode({"type": "output", "data": rest}).decode())
+    code = session.exited.result() if session.exited.done() else 0
+    await websocket.send_str(encoder.encode({"type": "exit", "code": code}).decode())
+
+
+async def _take_input(websocket: WebSocketResponse, session: PtySession) -> None:
+    decoder = msgspec.json.Decoder(_Message)
+    while True:
+        frame = await websocket.receive()
+        if frame.type not in (WSMsgType.TEXT, WSMsgType.BINARY):
+            return
+        try:
+            message = decoder.decode(frame.data)
+        except (msgspec.DecodeError, UnicodeDecodeError):
+            continue
+        if message.type == "input":
+            await session.write(message.data.encode("utf-8", "replace"))
+        elif message.type == "resize" and 0 < message.cols <= LARGEST_SIZE and 0 < message.rows <= LARGEST_SIZE:
+            session.resize(message.cols, message.rows)

@@ -1,0 +1,272 @@
+"""The websocket of one terminal: text in, text out, the shell's exit, and a reason in words when it drops."""
+
+from __future__ import annotations
+
+import asyncio
+import json
+import logging
+import socket
+import ssl
+from collections.abc import Callable
+from contextlib import suppress
+from dataclasses import dataclass
+from urllib.parse import urlsplit
+
+import msgspec
+from websockets.asyncio.client import ClientConnection, connect
+from websockets.exceptions import ConnectionClosed, InvalidHandshake, InvalidStatus, WebSocketException
+from websockets.proxy import get_proxy
+from websockets.uri import parse_uri
+
+from hopx_tui.api.answers import error_from_answer
+from hopx_tui.api.errors import AuthError, Closed, TimedOut, Unreachable
+from hopx_tui.api.tokens import TokenKeeper
+from hopx_tui.api.transport import is_loopback, unreachable
+from hopx_tui.api.wire import plain
+
+__all__ = ["PtyExit", "PtyLink"]
+
+_RECEIVE_BUFFER = 64 * 1024
+_LARGEST_FRAME = 16 * 1024 * 1024
+_LARGEST_INPUT = 32 * 1024
+_PING_SECONDS = 20.0
+_CLOSE_SECONDS = 1.0
+_SILENT = logging.Logger("websocket", logging.CRITICAL + 1)  # the library's debug log would hold the token
+
+_REASONS = {
+    1000: "the server closed the terminal",
+    1001: "the sandbox is going away",
+    1002: "the server spoke another protocol",
+    1006: "the connection was lost",
+    1008: "the server refused to go on",
+    1009: "a message was too long",
+    1011: "the server failed",
+    1012: "the server restarts",
+    1013: "the server is too busy",
+}
+
+
+@dataclass(frozen=True, slots=True)
+class PtyExit:
+    """The shell ended with this exit code (-1 when the server did not say)."""
+
+    code: int
+
+
+class _Frame(msgspec.Struct):
+    type: str = ""
+    data: str | None = None
+    code: int | str | None = None
+
+
+class _Connect(connect):
+    """Never follows a redirect: it would carry the token to wherever the server points."""
+
+    def process_redirect(self, exc: Exception) -> Exception | str:
+        return exc
+
+
+class PtyLink:
+    """One terminal. `read` is for one reader at a time; writing and resizing may happen meanwhile.
+
+    Not reading stops the sender after some 200 KB in all (terminal.md section 6).
+    """
+
+    def __init__(
+        self,
+        url: str,
+        tokens: TokenKeeper,
+        *,
+        size: tuple[int, int],
+        ssl_context: Callable[[], ssl.SSLContext],
+        open_seconds: float = 30.0,
+        ping_seconds: float = _PING_SECONDS,
+    ) -> None:
+        self._url = url
+        self._tokens = tokens
+        self._size = size
+        self._ssl_context = ssl_context
+        self._open_seconds = open_seconds
+        self._ping_seconds = ping_seconds
+        self._socket: ClientConnection | None = None
+        self._closed = False
+        self._decoder = msgspec.json.Decoder(_Frame)
+
+    async def connect(self) -> None:
+        """Open the terminal; the shell starts at once. A refused token is renewed once."""
+        token = await self._tokens.get()
+        try:
+            link = await self._open(token.value)
+        except AuthError:
+            token = await self._tokens.replace(token)
+            link = await self._open(token.value)
+        self._socket = link
+        self._closed = False
+        try:
+            await self.resize(*self._size)  # for servers that do not read the size in the address
+        except BaseException:
+            await self.close()
+            raise
+
+    async def read(self) -> str | PtyExit:
+        """The next output, or the shell's end; Closed when the connection dropped before."""
+        while True:
+            link = self._link()
+            try:
+                message = await link.recv()
+            except ConnectionClosed as error:
+                raise self._dropped(error) from error
+            answer = self._understood(message)
+            if answer is not None:
+                return answer
+
+    async def write(self, data: str) -> None:
+        """Send keystrokes, in order; waits while the server does not take them."""
+        for start in range(0, len(data), _LARGEST_INPUT):
+            await self._send({"type": "input", "data": data[start : start + _LARGEST_INPUT]})
+
+    async def resize(self, cols: int, rows: int) -> None:
+        self._size = (cols, rows)
+        await self._send({"type": "resize", "cols": cols, "rows": rows})
+
+    async def close(self) -> None:
+        """Hang up. Safe to call twice, while reading, and to cancel."""
+        link, self._socket = self._socket, None
+        self._closed = True
+        if link is None:
+            return
+        try:
+            await link.close()
+        finally:
+            link.transport.abort()  # a server that floods does not see the goodbye
+
+    def _link(self) -> ClientConnection:
+        if self._socket is None:
+            reason = "it was closed here" if self._closed else "it was never opened"
+            raise Closed(f"The terminal is not connected: {reason}.")
+        return self._socket
+
+    async def _send(self, message: dict[str, object]) -> None:
+        link = self._link()
+        try:
+            await link.send(json.dumps(message))  # unlike msgspec, it can spell half a surrogate pair
+        except ConnectionClosed as error:
+            raise self._dropped(error) from error
+
+    def _understood(self, message: str | bytes) -> str | PtyExit | None:
+        """What one frame says; None for empty, foreign and broken ones."""
+        try:
+            frame = self._decoder.decode(message)
+        except (msgspec.MsgspecError, UnicodeDecodeError):
+            frame = _tolerant(message)
+        if frame.type == "output":
+            return frame.data or None
+        if frame.type == "exit":
+            try:
+                return PtyExit(-1 if frame.code is None else int(frame.code))
+            except ValueError:
+                return PtyExit(-1)
+        return None
+
+    def _dropped(self, error: ConnectionClosed) -> Closed:
+        if self._closed:
+            return Closed("The terminal was closed here.")
+        received, sent = error.rcvd, error.sent
+        if received is None and sent is not None and "ping" in sent.reason:
+            return Closed(
+                f"The terminal's connection is dead: no sign of life for {self._ping_seconds:g} s.",
+                hint="Connect again; the shell there has ended.",
+            )
+        code = received.code if received is not None else sent.code if sent is not None else 1006
+        reason = _REASONS.get(code, f"closed with code {code}")
+        words = plain(received.reason, 120) if received is not None else ""
+        return Closed(
+            f"The terminal dropped: {reason}{f' ({words})' if words else ''}.",
+            hint="Connect again; the shell there has ended.",
+            code=str(code),
+        )
+
+    async def _open(self, token: str) -> ClientConnection:
+        what = "open a terminal"
+        try:
+            async with asyncio.timeout(self._open_seconds):
+                return await self._handshake(token)
+        except InvalidStatus as error:
+            answer = error.response
+            headers = {name.lower(): value for name, value in answer.headers.raw_items()}
+            raise error_from_answer(answer.status_code, headers, bytes(answer.body or b""), what=what) from error
+        except TimeoutError as error:
+            raise TimedOut(f"{what}: no answer within {self._open_seconds:g} s.", hint="Try again.") from error
+        except (OSError, ssl.SSLError) as error:
+            raise unreachable(self._url, error) from error
+        except (InvalidHandshake, WebSocketException, EOFError, ValueError) as error:
+            raise Unreachable(
+                f"{what}: the server does not speak websocket ({plain(str(error), 120)}).",
+                hint="Is this the right server?",
+            ) from error
+
+    async def _handshake(self, token: str) -> ClientConnection:
+        near = is_loopback(self._url)
+        secure = self._url.startswith("wss:")
+        proxied = not near and get_proxy(parse_uri(self._url)) is not None
+        raw = None if proxied else await _open_socket(self._url)
+        try:
+            return await _Connect(
+                self._url,
+                sock=raw,
+                proxy=True if proxied else None,
+                ssl=self._ssl_context() if secure else None,
+                additional_headers={"Authorization": f"Bearer {token}"},
+                compression=None,
+                max_queue=1,
+                max_size=_LARGEST_FRAME,
+                open_timeout=None,
+                ping_interval=self._ping_seconds,
+                ping_timeout=self._ping_seconds,
+                close_timeout=_CLOSE_SECONDS,
+                logger=_SILENT,
+            )
+        except BaseException:
+            if raw is not None:
+                raw.close()
+            raise
+
+
+async def _open_socket(url: str) -> socket.socket:
+    """A connected socket whose small receive buffer was set before connecting, as the window depends on it."""
+    parts = urlsplit(url)
+    port = parts.port or (443 if parts.scheme == "wss" else 80)
+    loop = asyncio.get_running_loop()
+    found = await loop.getaddrinfo(parts.hostname, port, type=socket.SOCK_STREAM)
+    failure: OSError | None = None
+    for family, kind, protocol, _, address in found:
+        raw = socket.socket(family, kind, protocol)
+        try:
+            raw.setblocking(False)
+            raw.setsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF, _RECEIVE_BUFFER)
+            raw.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
+            await loop.sock_connect(raw, address)
+            return raw
+        except OSError as error:
+            raw.close()
+            failure = error
+        except BaseException:
+            raw.close()
+            raise
+    raise failure or OSError("no address")
+
+
+def _tolerant(message: str | bytes) -> _Frame:
+    """A frame with other types or half a surrogate pair in it; an empty one when it cannot be read."""
+    with suppress(ValueError, RecursionError):
+        value = json.loads(message)
+        if isinstance(value, dict):
+            data, code = value.get("data"), value.get("code")
+            return _Frame(
+                type=value["type"] if isinstance(value.get("type"), str) else "",
+                data=data.encode("utf-16", "surrogatepass").decode("utf-16", "replace")
+                if isinstance(data, str)
+                else None,
+                code=int(code) if isinstance(code, (int, float)) else code if isinstance(code, str) else None,
+            )
+    return _Frame()

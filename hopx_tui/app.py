@@ -1,0 +1,164 @@
+"""The application: opens the source, shows the fleet, closes everything; and what holds for all screens."""
+
+from __future__ import annotations
+
+import asyncio
+import os
+import traceback
+from collections.abc import Awaitable, Callable
+from typing import Any, ClassVar
+
+from textual.app import App
+from textual.binding import Binding, BindingType
+
+from hopx_tui.api.control import ControlPlane
+from hopx_tui.api.errors import ApiError
+from hopx_tui.live.events import EventLog
+from hopx_tui.live.session import Session
+from hopx_tui.preferences import Preferences, PreferencesError
+from hopx_tui.screens.fleet import FleetScreen
+from hopx_tui.screens.start import StartScreen
+from hopx_tui.settings import Settings
+from hopx_tui.theme import ANSI_THEME, DEFAULT_THEME, THEMES
+from hopx_tui.tty.clipboard import Clipboard
+from hopx_tui.tty.cursor import DriverCursor
+
+OpenSource = Callable[[], Awaitable[tuple[str, str]]]
+"""Gives base URL and API key, starting what must be started; raises ApiError with words for the person."""
+
+
+class HopxApp(App[None], inherit_bindings=False):
+    """One source, one fleet screen."""
+
+    CSS_PATH = "app.tcss"
+    TITLE = "hopx-tui"
+    ENABLE_COMMAND_PALETTE = False
+    ESCAPE_TO_MINIMIZE = False
+    BINDINGS: ClassVar[list[BindingType]] = [
+        Binding("ctrl+c", "copy_or_cancel", "copy", show=False, system=True),
+    ]
+
+    def __init__(self, settings: Settings, preferences: Preferences, open_source: OpenSource) -> None:
+        super().__init__(ansi_color=None)
+        self.settings = settings
+        self.ascii_only = settings.ascii
+        self._preferences = preferences
+        self._open_source = open_source
+        self._session: Session | None = None
+        self._events = EventLog()
+        self._roads = Clipboard(self._write_to_terminal, os.environ)
+        self.crash: str | None = None
+
+    async def on_mount(self) -> None:
+        """Show something at once; everything that waits for others goes on behind it."""
+        for theme in THEMES:
+            self.register_theme(theme)
+        wanted = self.settings.theme or self._preferences.theme or DEFAULT_THEME
+        self.theme = wanted if wanted in self.available_themes else DEFAULT_THEME
+        if os.environ.get("TERM", "") in ("linux", "screen", "dumb", "vt100"):
+            self.theme = ANSI_THEME
+        source = self.settings.source
+        words = "Starting the local engine …" if source.kind == "local" else f"Opening {source.base_url} …"
+        await self.push_screen(StartScreen(self._source_name, words))
+        for warning in (*self.settings.warnings, *filter(None, [self._preferences.warning])):
+            self.notify(warning, severity="warning", markup=False, timeout=12)
+        self.run_worker(self._open(), name="open", exclusive=True)
+
+    @property
+    def _source_name(self) -> str:
+        source = self.settings.source
+        if source.kind == "local":
+            return "local engine"
+        return f"{source.name} {(source.base_url or '').removeprefix('https://')}"
+
+    async def on_start_screen_retried(self) -> None:
+        """The person wants another try."""
+        self.run_worker(self._open(), name="open", exclusive=True)
+
+    async def _open(self) -> None:
+        try:
+            base_url, api_key = await self._open_source()
+            control = ControlPlane(base_url, api_key)
+        except ApiError as error:
+            if isinstance(self.screen, StartScreen):
+                self.screen.fail(str(error))
+            return
+        session = Session(
+            control, local=self.settings.source.kind == "local", name_of=self._preferences.name, log=self._events
+        )
+        self._session = session
+        screen = FleetScreen(
+            session,
+            cursor=DriverCursor(self._write_to_terminal),
+            chord=self._preferences.leave_terminal,
+            source_name=self._source_name,
+            name_sandbox=self._name_sandbox,
+            default_template=self.settings.default_template,
+            default_timeout=self.settings.default_timeout,
+            readonly=self.settings.readonly,
+            ascii_only=self.settings.ascii,
+        )
+        await self.switch_screen(screen)
+        self.run_worker(session.run(), name="session")
+
+    async def on_unmount(self) -> None:
+        """Close connections; sandboxes go on."""
+        if self._session is not None:
+            await self._session.close()
+
+    def on_app_focus(self) -> None:
+        """The terminal window is looked at again."""
+        if self._session is not None:
+            self._session.fleet.set_focused(True)
+
+    def on_app_blur(self) -> None:
+        """Nobody looks: ask less often."""
+        if self._session is not None:
+            self._session.fleet.set_focused(False)
+
+    async def _name_sandbox(self, sandbox_id: str, name: str | None) -> None:
+        try:
+            if name is None:
+                await asyncio.to_thread(self._preferences.forget, sandbox_id)
+            else:
+                await asyncio.to_thread(self._preferences.set_name, sandbox_id, name)
+        except PreferencesError as error:
+            self.notify(str(error), severity="error", markup=False, timeout=10)
+
+    # -- clipboard and cursor
+
+    def copy_to_clipboard(self, text: str) -> None:
+        """Take every road to the person's clipboard that is known to work, and say which one it was."""
+        self.run_worker(self._copy(text), name="copy")
+
+    async def _copy(self, text: str) -> None:
+        result = await self._roads.copy(text)
+        self.notify(
+            f"{len(text):,} characters {result.how}" if result.ok else f"Not copied: {result.how}",
+            severity="information" if result.ok else "warning",
+            markup=False,
+            timeout=3 if result.ok else 8,
+        )
+
+    def action_copy_or_cancel(self) -> None:
+        """ctrl+c never quits: it copies what is selected."""
+        if text := self.screen.get_selected_text():
+            self.copy_to_clipboard(text)
+        else:
+            self.notify("Nothing is selected. q leaves, ctrl+q leaves at once.", timeout=3)
+
+    def _write_to_terminal(self, text: str) -> None:
+        if self._driver is not None:
+            self._driver.write(text)
+
+    # -- a crash of ours
+
+    def _fatal_error(self) -> None:
+        """Textual would print its traceback; a person gets a sentence and the name of the file that has it."""
+        self.crash = traceback.format_exc()
+        self._close_messages_no_wait()
+
+    def panic(self, *renderables: Any) -> None:
+        """As above, for errors that know how to draw themselves."""
+        self.crash = traceback.format_exc()
+        self._close_messages_no_wait()

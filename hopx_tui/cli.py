@@ -1,0 +1,137 @@
+"""The command line: arguments become Settings, settings become a running dashboard or a started engine."""
+
+from __future__ import annotations
+
+import os
+import sys
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from hopx_tui import __version__
+
+if TYPE_CHECKING:
+    import argparse
+
+    from hopx_tui.settings import Settings
+
+USAGE_ERROR = 2
+
+
+def main(argv: Sequence[str] | None = None) -> int:
+    """Run the command; the exit status: 0 fine, 1 it failed, 2 it was called wrongly."""
+    arguments = list(sys.argv[1:] if argv is None else argv)
+    if arguments in (["--version"], ["-V"]):
+        print(f"hopx-tui {__version__}")  # noqa: T201
+        return 0
+    if arguments[:1] == ["engine"]:
+        return _engine(arguments[1:])
+    options = _parser().parse_args(arguments)
+    from hopx_tui.settings import SettingsError, resolve
+
+    try:
+        settings = resolve(options, os.environ, Path.home())
+    except SettingsError as error:
+        return _complain(str(error), USAGE_ERROR)
+    if not (sys.stdin.isatty() and sys.stdout.isatty()):
+        return _complain(
+            "hopx-tui draws on a terminal, and this is none (its input or output is redirected). "
+            "For scripts there is `hopx-tui engine env` with the official CLI or SDK.",
+            USAGE_ERROR,
+        )
+    return _dashboard(settings)
+
+
+def _parser() -> argparse.ArgumentParser:
+    import argparse
+
+    parser = argparse.ArgumentParser(
+        prog="hopx-tui",
+        description="The terminal dashboard for HOPX sandboxes. Without an API key it runs real sandboxes on this "
+        "machine, in the local engine.",
+        epilog="`hopx-tui engine run|start|stop|status|env` handles the local engine (see `hopx-tui engine --help`). "
+        "Environment: HOPX_API_KEY, HOPX_BASE_URL, HOPX_PROFILE, HOPX_TUI_STATE_DIR, NO_COLOR.",
+    )
+    parser.add_argument("-V", "--version", action="version", version=f"hopx-tui {__version__}")
+    source = parser.add_argument_group("where the sandboxes are")
+    source.add_argument("--local", action="store_true", help="the local engine, even where a key is configured")
+    source.add_argument("--api-key-file", metavar="FILE", help="read the API key from FILE")
+    source.add_argument("--base-url", metavar="URL", help="the control plane, instead of the cloud's own")
+    source.add_argument("--profile", metavar="NAME", help="a profile of ~/.hopx/config.yaml")
+    source.add_argument("--config", metavar="FILE", help="another file instead of ~/.hopx/config.yaml")
+    source.add_argument("--state-dir", metavar="DIR", help="where the local engine keeps its state")
+    source.add_argument("--isolation", choices=("auto", "bwrap", "none"), help="what a newly started engine uses")
+    look = parser.add_argument_group("how it looks and behaves")
+    look.add_argument("--readonly", action="store_true", help="nothing can be changed from this dashboard")
+    look.add_argument("--theme", metavar="NAME", help="hopx-night, hopx-ember, hopx-paper or hopx-ansi")
+    look.add_argument("--ascii", action="store_true", help="draw with ASCII characters only")
+    look.add_argument("--no-color", action="store_true", help="no colours (as NO_COLOR)")
+    look.add_argument("--log-file", metavar="FILE", help="where a crash of the dashboard is written down")
+    return parser
+
+
+def _engine(arguments: Sequence[str]) -> int:
+    """Become the engine program."""
+    from hopx_tui.engine_process import engine_argv
+
+    command = engine_argv(*arguments)
+    sys.stdout.flush()
+    os.execv(command[0], command)
+
+
+def _dashboard(settings: Settings) -> int:
+    from hopx_tui.tty.capabilities import detect, recommended
+
+    _put(os.environ, recommended(detect(os.environ), os.environ))
+    if not settings.color:
+        os.environ["NO_COLOR"] = "1"
+    source = settings.source
+    engine = None
+    if source.kind == "local":
+        from hopx_tui.engine_process import EngineStart
+
+        # The engine starts while this process imports what it needs.
+        engine = EngineStart(settings.state_dir, settings.isolation, os.environ)
+    from hopx_tui.api.errors import Unreachable
+    from hopx_tui.app import HopxApp
+    from hopx_tui.engine_process import EngineFailed
+    from hopx_tui.preferences import Preferences
+
+    async def open_source() -> tuple[str, str]:
+        if engine is None:
+            return source.base_url or "", source.api_key or ""
+        try:
+            address = await engine.address()
+        except EngineFailed as error:
+            raise Unreachable(str(error)) from None
+        return address.url, address.api_key
+
+    app = HopxApp(settings, Preferences(settings.preferences), open_source)
+    app.run()
+    if app.crash is not None:
+        return _confess(app.crash, settings)
+    return app.return_code or 0
+
+
+def _put(environ: os._Environ[str], values: Mapping[str, str]) -> None:
+    for name, value in values.items():
+        environ[name] = value
+
+
+def _confess(crash: str, settings: Settings) -> int:
+    """A bug of ours ended the dashboard: keep the details in a file, give the person a sentence."""
+    log = settings.log_file or settings.state_dir / "dashboard.log"
+    try:
+        log.parent.mkdir(parents=True, exist_ok=True, mode=0o700)
+        with log.open("a", encoding="utf-8", errors="backslashreplace") as file:
+            file.write(crash + "\n")
+    except OSError as error:
+        return _complain(f"hopx-tui met a fault of its own and had to stop; {log} cannot be written ({error}).", 1)
+    return _complain(
+        f"hopx-tui met a fault of its own and had to stop. Sandboxes are not affected. The details are in {log}", 1
+    )
+
+
+def _complain(sentence: str, status: int) -> int:
+    print(f"hopx-tui: {sentence}", file=sys.stderr)  # noqa: T201
+    return status

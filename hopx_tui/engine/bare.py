@@ -1,0 +1,140 @@
+"""Isolation level `none`: one run of a sandbox as plain processes below a supervisor, with directories only."""
+
+from __future__ import annotations
+
+import os
+import signal
+import socket
+import subprocess
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+from hopx_tui.engine import processes, supervisor
+from hopx_tui.engine.cgroups import Group
+from hopx_tui.engine.runtime import Runtime
+from hopx_tui.engine.session import Launch, Session, stop_all
+
+FREEZE_ROUNDS = 50
+MARK = "HOPX_SANDBOX_ID"
+INHERITED = ("PATH", "TZ", "SSL_CERT_FILE", "SSL_CERT_DIR", "LD_LIBRARY_PATH")
+
+
+class BareSession(Session):
+    """The supervisor, the agent and everything below; nothing is isolated."""
+
+    def __init__(
+        self,
+        launch: Launch,
+        group: Group,
+        on_end: Callable[[], None],
+        on_event: Callable[[dict[str, Any]], None],
+        runtime: Runtime,
+    ) -> None:
+        super().__init__(launch, group, on_end, on_event)
+        self._runtime = runtime
+        self._lifeline = -1
+        self._supervisor: processes.Process | None = None
+        self._frozen: set[processes.Process] = set()
+
+    @property
+    def isolation(self) -> str:
+        return "none"
+
+    def _configuration(self) -> dict[str, Any]:
+        own = self.launch.directory
+        return self.launch.config(
+            isolation="none",
+            workspace=str(own / "workspace"),
+            home=str(own / "root"),
+            state=str(own / "agent"),
+        )
+
+    async def _spawn(self, control: socket.socket, log_file: int) -> subprocess.Popen[bytes]:
+        launch = self.launch
+        for name in ("workspace", "root", "agent"):
+            (launch.directory / name).mkdir(exist_ok=True)
+        listener = launch.listener
+        reading, self._lifeline = os.pipe()
+        kept = f"{control.fileno()},{listener.fileno()}"
+        agent = self._runtime.command(
+            "--control-fd", str(control.fileno()), "--listen-fd", str(listener.fileno())
+        )
+        try:
+            child = subprocess.Popen(
+                [
+                    self._runtime.interpreter,
+                    "-I",
+                    "-S",
+                    supervisor.__file__,
+                    str(reading),
+                    kept,
+                    "--",
+                    *agent,
+                ],
+                stdin=subprocess.DEVNULL,
+                stdout=log_file,
+                stderr=log_file,
+                pass_fds=(reading, control.fileno(), listener.fileno()),
+                cwd=launch.directory / "workspace",
+                env=bare_environment(launch.sandbox_id, launch.directory / "root"),
+                start_new_session=True,
+            )
+        finally:
+            os.close(reading)
+        self._supervisor = processes.read(child.pid)
+        try:
+            self.group.add(child.pid)
+            os.write(self._lifeline, b"x")
+        except BaseException:
+            self._cut()
+            child.kill()
+            child.wait()
+            raise
+        return child
+
+    def freeze(self) -> None:
+        # never the control group: a frozen supervisor could not end its family with the engine
+        for _ in range(FREEZE_ROUNDS):
+            stopped = stop_all(self._family())
+            self._frozen |= stopped
+            if not stopped:
+                break
+
+    def thaw(self) -> None:
+        for row in sorted(self._frozen, key=lambda each: each.pid, reverse=True):
+            processes.send(row, signal.SIGCONT)
+        self._frozen.clear()
+
+    def _family(self) -> list[processes.Process]:
+        return processes.descendants(self._supervisor.pid) if self._supervisor is not None else []
+
+    def _kill(self) -> None:
+        self._cut()
+
+    def _cut(self) -> None:
+        if self._lifeline >= 0:
+            os.close(self._lifeline)
+            self._lifeline = -1
+
+    def _after_end(self) -> None:
+        self._cut()
+        # someone may have killed the supervisor: its orphans still carry the mark
+        for row in processes.marked(MARK, self.launch.sandbox_id):
+            processes.send(row, signal.SIGKILL)
+
+
+def bare_environment(sandbox_id: str, home: Path) -> dict[str, str]:
+    """The agent's environment: the host's PATH, a home of its own, and none of the engine's secrets."""
+    kept = {name: os.environ[name] for name in INHERITED if name in os.environ}
+    return {
+        "PATH": os.defpath,
+        **kept,
+        "HOME": str(home),
+        "USER": os.environ.get("USER", "user"),
+        "LOGNAME": os.environ.get("LOGNAME", os.environ.get("USER", "user")),
+        "SHELL": "/bin/bash" if os.path.exists("/bin/bash") else "/bin/sh",
+        "LANG": "C.UTF-8",
+        "TERM": "xterm-256color",
+        MARK: sandbox_id,
+    }

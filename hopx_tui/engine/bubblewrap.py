@@ -1,0 +1,242 @@
+"""Isolation level `bwrap`: one run of a sandbox inside its own namespaces."""
+
+from __future__ import annotations
+
+import asyncio
+import json
+import os
+import signal
+import socket
+import subprocess
+from collections.abc import Callable
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from hopx_tui.engine import network, processes
+from hopx_tui.engine.cgroups import Group
+from hopx_tui.engine.errors import StartFailed
+from hopx_tui.engine.mounts import Host, Plan, bubblewrap_arguments, environment, etc_files
+from hopx_tui.engine.runtime import Runtime, is_below
+from hopx_tui.engine.session import Launch, Session, stop_all
+
+FOLDERS = {
+    "/workspace": "workspace",
+    "/root": "root",
+    "/etc": "etc",
+    "/usr/local": "local",
+    "/opt": "opt",
+}
+INFO_SECONDS = 10.0
+FREEZE_ROUNDS = 50
+
+
+@dataclass(frozen=True)
+class Bubblewrap:
+    """How this machine runs bubblewrap."""
+
+    program: str
+    runtime: Runtime
+    hidden: tuple[str, ...]  # host paths never to show
+    home: str
+
+    def prepare(self, directory: Path, sandbox_id: str, nameserver: str | None) -> None:
+        """Make the sandbox's own directories and its files of /etc (those that exist are kept)."""
+        for name in FOLDERS.values():
+            (directory / name).mkdir(exist_ok=True, mode=0o755)
+        for name in ("etc/ssl", "etc/pki", "etc/pki/tls"):  # bubblewrap would make them 0700
+            (directory / name).mkdir(exist_ok=True, mode=0o755)
+        try:
+            resolv = Path("/etc/resolv.conf").read_text()
+        except OSError:
+            resolv = ""
+        for name, text in etc_files(sandbox_id, nameserver, resolv).items():
+            file = directory / "etc" / name
+            if name == "resolv.conf" or not file.exists():
+                file.write_text(text)
+
+    def options(
+        self, directory: Path, sandbox_id: str, tools: tuple[str, ...], *, share: bool, info: int, block: int
+    ) -> int:
+        """A descriptor `bwrap --args` reads its options from: a command line would tell the host's paths to
+        everyone inside. Raises PlanError, OSError."""
+        extra = [os.path.join(prefix, "bin") for prefix in self.runtime.prefixes[1:2]]
+        plan = Plan(
+            sandbox_id=sandbox_id,
+            folders={inside: str(directory / name) for inside, name in FOLDERS.items()},
+            read_only=self.runtime.visible,
+            hidden=self.hidden,
+            home=self.home,
+            share_network=share,
+            environment=environment(sandbox_id, [path for path in extra if not is_below(path, "/usr")]),
+            tools=tools,
+        )
+        text = "\0".join(bubblewrap_arguments(plan, Host(), info=info, block=block)) + "\0"
+        descriptor = os.memfd_create("bwrap-options")
+        os.write(descriptor, text.encode(errors="surrogateescape"))
+        os.lseek(descriptor, 0, os.SEEK_SET)
+        return descriptor
+
+
+class BubblewrapSession(Session):
+    """bwrap, its pid 1 and, with a network of its own, pasta."""
+
+    def __init__(
+        self,
+        launch: Launch,
+        group: Group,
+        on_end: Callable[[], None],
+        on_event: Callable[[dict[str, Any]], None],
+        bubblewrap: Bubblewrap,
+    ) -> None:
+        super().__init__(launch, group, on_end, on_event)
+        self._bubblewrap = bubblewrap
+        self._init: processes.Process | None = None
+        self._namespace: str | None = None
+        self._init_handle = -1
+        self._uplink: subprocess.Popen[bytes] | None = None
+        self._frozen: set[processes.Process] = set()
+
+    @property
+    def isolation(self) -> str:
+        return "bwrap"
+
+    def _configuration(self) -> dict[str, Any]:
+        return self.launch.config(
+            isolation="bwrap", workspace="/workspace", home="/root", state="/run/hopx-agent"
+        )
+
+    async def _spawn(self, control: socket.socket, log_file: int) -> subprocess.Popen[bytes]:
+        launch = self.launch
+        nameserver = network.NAMESERVER if launch.network == "own" else None
+        self._bubblewrap.prepare(launch.directory, launch.sandbox_id, nameserver)
+        info_read, info_write = os.pipe()
+        block_read, block_write = os.pipe()
+        options = -1
+        try:
+            options = self._bubblewrap.options(
+                launch.directory,
+                launch.sandbox_id,
+                launch.tools,
+                share=launch.network == "host",
+                info=info_write,
+                block=block_read,
+            )
+            agent = self._bubblewrap.runtime.command(
+                "--control-fd", str(control.fileno()), "--listen-fd", str(launch.listener.fileno())
+            )
+            child = subprocess.Popen(
+                [self._bubblewrap.program, "--args", str(options), "--", *agent],
+                stdin=subprocess.DEVNULL,
+                stdout=log_file,
+                stderr=log_file,
+                pass_fds=(options, info_write, block_read, control.fileno(), launch.listener.fileno()),
+                cwd="/",
+                env={"PATH": os.defpath},
+            )
+            os.close(info_write)
+            info_write = -1
+            try:
+                await self._adopt(child, await read_info(info_read))
+                os.write(block_write, b"x")
+            except BaseException:
+                self._kill()  # pid 1 does not die with its parent before it is set up
+                child.kill()
+                child.wait()
+                self._after_end()
+                for handle in self._others:
+                    os.close(handle)
+                self._others.clear()
+                raise
+        finally:
+            for descriptor in (options, info_read, info_write, block_read, block_write):
+                if descriptor >= 0:
+                    os.close(descriptor)
+        return child
+
+    async def _adopt(self, child: subprocess.Popen[bytes], info: dict[str, Any]) -> None:
+        """Pin pid 1 while it is blocked, put it into its groups, give it a network."""
+        init = processes.read(int(info["child-pid"]))
+        if init is None or init.parent != child.pid:
+            raise StartFailed("bubblewrap ended while it set the sandbox up")
+        self._init = init
+        self._namespace = processes.namespace_of(init.pid)
+        self._init_handle = os.pidfd_open(init.pid)
+        self._others.append(os.dup(self._init_handle))
+        self.group.add(init.pid)
+        if self.launch.network == "own":
+            self._uplink = network.attach(init.pid)
+
+    async def _settle(self) -> None:
+        if self._uplink is not None and self._init is not None:
+            await network.wait_up(self._uplink, self._init.pid)
+
+    def freeze(self) -> None:
+        if self.group.can_freeze:
+            self.group.freeze(True)
+            return
+        if self._namespace is None or self._init is None:
+            return
+        for _ in range(FREEZE_ROUNDS):  # forks race with the first looks
+            rows = [row for row in processes.namespace_members(self._namespace) if row.pid != self._init.pid]
+            stopped = stop_all(rows)
+            self._frozen |= stopped
+            if not stopped:
+                break
+
+    def thaw(self) -> None:
+        if self.group.can_freeze:
+            self.group.freeze(False)
+            return
+        # children first: a shell that wakes before its job would take the job for stopped
+        for row in sorted(self._frozen, key=lambda each: each.pid, reverse=True):
+            processes.send(row, signal.SIGCONT)
+        self._frozen.clear()
+
+    def _kill(self) -> None:
+        if self._init_handle >= 0:
+            try:
+                signal.pidfd_send_signal(self._init_handle, signal.SIGKILL)
+            except ProcessLookupError:
+                pass
+
+    def _after_end(self) -> None:
+        self._drop_uplink()
+        if self._init_handle >= 0:
+            os.close(self._init_handle)
+            self._init_handle = -1
+
+    def _drop_uplink(self) -> None:
+        if self._uplink is not None:
+            self._uplink.kill()
+            self._uplink.wait()
+            self._uplink = None
+
+
+async def read_info(descriptor: int) -> dict[str, Any]:
+    """What bubblewrap tells about the namespaces it made. Raises StartFailed when it ended instead."""
+    loop = asyncio.get_running_loop()
+    os.set_blocking(descriptor, False)
+    collected = b""
+    readable = asyncio.Event()
+    loop.add_reader(descriptor, readable.set)
+    try:
+        async with asyncio.timeout(INFO_SECONDS):
+            while True:
+                await readable.wait()
+                readable.clear()
+                try:
+                    chunk = os.read(descriptor, 4096)
+                except BlockingIOError:
+                    continue
+                if not chunk:
+                    raise StartFailed("bubblewrap could not set the sandbox up")
+                collected += chunk
+                if collected.rstrip().endswith(b"}"):
+                    break
+    except TimeoutError as error:
+        raise StartFailed("bubblewrap did not answer") from error
+    finally:
+        loop.remove_reader(descriptor)
+    parsed: dict[str, Any] = json.loads(collected)
+    return parsed

@@ -1,0 +1,68 @@
+"""A sandbox's own network through pasta: tried once per engine, attached to each sandbox."""
+
+from __future__ import annotations
+
+import asyncio
+import os
+import shutil
+import subprocess
+import time
+
+from hopx_tui.engine.errors import StartFailed
+
+NAMESERVER = "169.254.1.1"  # pasta hands these queries to the host's resolver
+UP_SECONDS = 3.0
+
+
+def command(pid: int) -> list[str]:
+    """pasta for the namespaces of `pid`: no port of either side shows up on the other, nor the host's loopback."""
+    forward = ["-t", "none", "-u", "none", "-T", "none", "-U", "none", "--no-map-gw"]
+    user = ["--runas", "0"] if os.geteuid() == 0 else []
+    names = ["--dns-forward", NAMESERVER]
+    # pasta outlives the namespaces it serves, so the kernel is told to end it with the engine
+    return [
+        "setpriv", "--pdeathsig", "KILL", "pasta", *user,
+        "--foreground", "--quiet", "--config-net", *forward, *names, str(pid),
+    ]  # fmt: skip
+
+
+def available() -> str | None:
+    """Why pasta cannot be tried at all; None when it can."""
+    for program in ("pasta", "setpriv"):
+        if shutil.which(program) is None:
+            return f"{program} is not installed"
+    return None if os.path.exists("/dev/net/tun") else "/dev/net/tun does not exist"
+
+
+def attach(pid: int) -> subprocess.Popen[bytes]:
+    """Start pasta for the (blocked) pid 1 of a sandbox. Raises OSError."""
+    return subprocess.Popen(
+        command(pid),
+        stdin=subprocess.DEVNULL,
+        stdout=subprocess.DEVNULL,
+        stderr=subprocess.DEVNULL,
+        cwd="/",
+    )
+
+
+def is_up(pid: int) -> bool:
+    """Whether the network of `pid` has an interface besides its loopback, with a route."""
+    try:
+        with open(f"/proc/{pid}/net/route") as file:
+            if len(file.readlines()) > 1:
+                return True
+        with open(f"/proc/{pid}/net/ipv6_route") as file:
+            return any(not line.rstrip().endswith(" lo") for line in file)
+    except OSError:
+        return False
+
+
+async def wait_up(uplink: subprocess.Popen[bytes], pid: int) -> None:
+    """Return when the sandbox is connected. Raises StartFailed."""
+    deadline = time.monotonic() + UP_SECONDS
+    while not is_up(pid):
+        if uplink.poll() is not None:
+            raise StartFailed(f"the sandbox's network could not be set up (pasta ended: {uplink.returncode})")
+        if time.monotonic() > deadline:
+            raise StartFailed("the sandbox's network did not come up")
+        await asyncio.sleep(0.003)

@@ -1,0 +1,133 @@
+"""Where the engine keeps things on disk, and the atomic writes everything there goes through."""
+
+from __future__ import annotations
+
+import json
+import os
+from collections.abc import Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+
+class StateError(Exception):
+    """The state directory or a file in it cannot be used; the text is a sentence for a person."""
+
+
+@dataclass(frozen=True)
+class StateDir:
+    """The layout below one state directory (0700, owned by the user)."""
+
+    root: Path
+
+    @property
+    def settings(self) -> Path:
+        """Key, signing key and port: what survives restarts (0600)."""
+        return self.root / "settings.json"
+
+    @property
+    def port_file(self) -> Path:
+        """Who runs now: pid, start time, url, key, version (0600). Gone when nobody does."""
+        return self.root / "engine.json"
+
+    @property
+    def owner_lock(self) -> Path:
+        """Held (flock) by the one running engine for as long as it lives."""
+        return self.root / "engine.lock"
+
+    @property
+    def start_lock(self) -> Path:
+        """Held by whoever is starting the engine, so that twenty starters start one."""
+        return self.root / "start.lock"
+
+    @property
+    def log(self) -> Path:
+        return self.root / "engine.log"
+
+    @property
+    def events(self) -> Path:
+        return self.root / "events.jsonl"
+
+    @property
+    def sandboxes(self) -> Path:
+        return self.root / "sandboxes"
+
+    @property
+    def trash(self) -> Path:
+        """Directories of killed sandboxes wait here for the thread that deletes them."""
+        return self.root / "trash"
+
+    @property
+    def aside(self) -> Path:
+        """Sandboxes whose `meta.json` could not be read; kept for the person to look at."""
+        return self.root / "set-aside"
+
+    @property
+    def cgroups(self) -> Path:
+        """The control groups a previous engine made; cleaned up by the next one."""
+        return self.root / "cgroups.json"
+
+    def prepare(self) -> None:
+        """Make the directories. Raises StateError with a sentence when that is impossible."""
+        try:
+            for folder in (self.root, self.sandboxes, self.trash, self.aside):
+                folder.mkdir(parents=True, exist_ok=True, mode=0o700)
+            if self.root.stat().st_mode & 0o077:
+                self.root.chmod(0o700)
+            probe = self.root / f".probe-{os.getpid()}"
+            probe.write_bytes(b"")
+            probe.unlink()
+        except OSError as error:
+            raise StateError(
+                f"The state directory {self.root} cannot be used: {error.strerror or error}. "
+                "Choose another with --state-dir or HOPX_TUI_STATE_DIR."
+            ) from error
+
+
+def state_dir(option: str | None, environ: Mapping[str, str]) -> StateDir:
+    """--state-dir, else HOPX_TUI_STATE_DIR, else $XDG_STATE_HOME/hopx-tui, else ~/.local/state/hopx-tui."""
+    chosen = option or environ.get("HOPX_TUI_STATE_DIR")
+    if chosen:
+        return StateDir(Path(chosen).expanduser().absolute())
+    base = environ.get("XDG_STATE_HOME", "")
+    if base and os.path.isabs(base):
+        return StateDir(Path(base) / "hopx-tui")
+    return StateDir(Path(os.path.expanduser("~")) / ".local" / "state" / "hopx-tui")
+
+
+def write_atomic(path: Path, data: bytes, *, durable: bool = True) -> None:
+    """Replace `path` (0600) in one step; a crash leaves the old or the new content, never half of one."""
+    temporary = path.with_name(f".{path.name}.{os.getpid()}.tmp")
+    descriptor = os.open(temporary, os.O_WRONLY | os.O_CREAT | os.O_TRUNC | os.O_CLOEXEC, 0o600)
+    try:
+        with os.fdopen(descriptor, "wb") as file:
+            file.write(data)
+            file.flush()
+            if durable:
+                os.fsync(file.fileno())
+        os.replace(temporary, path)
+    except BaseException:
+        temporary.unlink(missing_ok=True)
+        raise
+
+
+def write_json(path: Path, value: Mapping[str, Any], *, durable: bool = True) -> None:
+    """`write_atomic` of one JSON object."""
+    write_atomic(path, json.dumps(value, separators=(",", ":")).encode() + b"\n", durable=durable)
+
+
+def read_json(path: Path) -> dict[str, Any] | None:
+    """The object in `path`; None when there is no such file. Raises StateError when it is broken."""
+    try:
+        raw = path.read_bytes()
+    except FileNotFoundError:
+        return None
+    except OSError as error:
+        raise StateError(f"{path} cannot be read: {error.strerror or error}.") from error
+    try:
+        value = json.loads(raw)
+    except ValueError as error:
+        raise StateError(f"{path} is broken ({error}).") from error
+    if not isinstance(value, dict):
+        raise StateError(f"{path} is broken (it holds no JSON object).")
+    return value

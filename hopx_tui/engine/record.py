@@ -1,0 +1,77 @@
+"""What is kept on disk of one sandbox: `meta.json`, with keys of other versions carried along."""
+
+from __future__ import annotations
+
+from dataclasses import asdict, dataclass, field, fields
+from pathlib import Path
+from typing import Any
+
+from hopx_tui.engine.paths import StateError, read_json, write_json
+
+STATUSES = ("creating", "running", "paused", "stopped")
+
+
+@dataclass
+class Record:
+    """One sandbox's lasting facts. Times are unix seconds."""
+
+    id: str
+    sequence: int  # order of creation; what cursors are made of
+    template_id: str
+    template_name: str
+    status: str
+    port: int
+    vcpu: int
+    memory_mb: int
+    disk_mb: int
+    created_at: float
+    internet_access: bool = True
+    timeout_seconds: int | None = None
+    expires_at: float | None = None
+    status_reason: str | None = None
+    env_vars: dict[str, str] = field(default_factory=dict)
+    unknown: dict[str, Any] = field(default_factory=dict)  # keys of another version
+
+    def save(self, file: Path) -> None:
+        """Write it, durably and in one step. Raises OSError."""
+        own = asdict(self)
+        unknown = own.pop("unknown")
+        write_json(file, {**unknown, **own})
+
+
+_TYPES: dict[str, tuple[type, ...]] = {
+    "id": (str,),
+    "sequence": (int,),
+    "template_id": (str,),
+    "template_name": (str,),
+    "status": (str,),
+    "port": (int,),
+    "vcpu": (int,),
+    "memory_mb": (int,),
+    "disk_mb": (int,),
+    "created_at": (int, float),
+    "internet_access": (bool,),
+    "timeout_seconds": (int, type(None)),
+    "expires_at": (int, float, type(None)),
+    "status_reason": (str, type(None)),
+    "env_vars": (dict,),
+}
+
+
+def load(file: Path) -> Record:
+    """Read one `meta.json`. Raises StateError when it cannot be trusted."""
+    raw = read_json(file)
+    if raw is None:
+        raise StateError(f"{file} is missing.")
+    names = {each.name for each in fields(Record)} - {"unknown"}
+    known = {name: value for name, value in raw.items() if name in names}
+    for name, value in known.items():
+        if not isinstance(value, _TYPES[name]):
+            raise StateError(f"{file} is broken ({name} is {value!r}).")
+    try:
+        record = Record(**known, unknown={name: raw[name] for name in raw.keys() - names})
+    except TypeError as error:
+        raise StateError(f"{file} is broken ({error}).") from error
+    if record.status not in STATUSES or record.id != file.parent.name or not 0 < record.port < 65536:
+        raise StateError(f"{file} is broken (id, status or port make no sense).")
+    return record

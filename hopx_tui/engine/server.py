@@ -1,0 +1,224 @@
+"""The running engine: puts the parts together, serves, and ends cleanly."""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+import json
+import logging
+import os
+import signal
+import socket
+import sys
+import time
+from collections.abc import Callable
+from dataclasses import dataclass, replace
+from pathlib import Path
+from typing import Any
+
+from aiohttp import web
+
+import hopx_tui
+from hopx_tui.engine import cgroups, isolation, owner, ports, processes
+from hopx_tui.engine.bare import BareSession
+from hopx_tui.engine.bubblewrap import BubblewrapSession
+from hopx_tui.engine.cgroups import Controllers, Group, Limits
+from hopx_tui.engine.events import EventLog
+from hopx_tui.engine.gate import Gate
+from hopx_tui.engine.paths import StateDir, StateError, read_json, write_json
+from hopx_tui.engine.record import Record
+from hopx_tui.engine.routes import Routes
+from hopx_tui.engine.runtime import this_runtime
+from hopx_tui.engine.sandboxes import Sandboxes
+from hopx_tui.engine.session import Launch, Session
+from hopx_tui.engine.templates import Catalogue
+from hopx_tui.engine.tokens import TokenIssuer
+
+log = logging.getLogger(__name__)
+BODY_LIMIT = 8 << 20
+
+
+@dataclass(frozen=True)
+class Options:
+    """What `engine run` was asked for."""
+
+    state: StateDir
+    port: int | None
+    isolation: str  # auto | bwrap | none
+    idle_seconds: float
+    agent: str | None  # a file to run instead of the agent (tests)
+
+
+class PortTaken(Exception):
+    """The port asked for is in use; the text is a sentence."""
+
+
+class Engine:
+    """One engine process, from the lock it holds to the sandboxes it ends."""
+
+    def __init__(self, options: Options, settings: owner.Settings, listener: socket.socket) -> None:
+        self._options = options
+        self._settings = settings
+        self._listener = listener
+        self._last_request = time.monotonic()
+        self._end = asyncio.Event()
+        self._runtime = this_runtime(options.agent)
+        self._events = EventLog(options.state.events, time.time)
+        self._tokens = TokenIssuer(bytes.fromhex(settings.signing_key), time.time)
+
+    async def serve(self, announce: Callable[[owner.Running], None]) -> None:
+        """Serve until told to end. Raises NoIsolation, StateError, OSError."""
+        loop = asyncio.get_running_loop()
+        for number in (signal.SIGTERM, signal.SIGINT, signal.SIGHUP):
+            loop.add_signal_handler(number, self._end.set)
+        state = self._options.state
+        self._level, self._controllers = await asyncio.to_thread(self._look_around)
+        self._catalogue = Catalogue(self._level.level, self._runtime)
+        enforced = self._enforced()
+        sandboxes = Sandboxes(state, open_session=self._open_session, events=self._events)
+        await sandboxes.load()
+        port = self._listener.getsockname()[1]
+        gate = Gate(self._settings.api_key, port, self._heard)
+        app = web.Application(middlewares=[gate.middleware()], client_max_size=BODY_LIMIT)
+        Routes(sandboxes, self._catalogue, self._tokens, self._level, enforced).add_to(app)
+        runner = web.AppRunner(app, access_log=None, shutdown_timeout=2.0)
+        await runner.setup()
+        await web.SockSite(runner, self._listener).start()
+        chores = [
+            asyncio.create_task(sandboxes.watch_expiry()),
+            asyncio.create_task(self._watch_idleness(sandboxes)),
+        ]
+        running = owner.Running(
+            pid=os.getpid(),
+            start_ticks=processes.start_ticks(os.getpid()),
+            url=f"http://127.0.0.1:{port}",
+            api_key=self._settings.api_key,
+            version=hopx_tui.__version__,
+            isolation=self._level.level,
+            reason=self._level.reason,
+        )
+        try:
+            owner.write_running(state, running)
+            self._events.record("engine_started", isolation=self._level.level, reason=self._level.reason)
+            announce(running)
+            ended = asyncio.create_task(self._end.wait())
+            await asyncio.wait([ended, *chores], return_when=asyncio.FIRST_COMPLETED)
+            for chore in chores:
+                if chore.done():
+                    chore.result()  # a chore never ends by itself: let its error be seen
+        finally:
+            for chore in chores:
+                chore.cancel()
+            state.port_file.unlink(missing_ok=True)
+            await runner.cleanup()
+            await sandboxes.close()
+            await asyncio.to_thread(cgroups.remove, self._controllers.folders)
+            self._events.record("engine_ended")
+
+    def _look_around(self) -> tuple[isolation.Isolation, Controllers]:
+        """What this machine can do: every answer comes from trying. Blocks."""
+        state = self._options.state
+        self._sweep()
+        name = f"hopx-tui-{os.getpid()}-{processes.start_ticks(os.getpid()) or 0}"
+        controllers = cgroups.detect(name)
+        if controllers.folders:
+            write_json(state.cgroups, {"folders": [str(folder) for folder in controllers.folders]})
+        level = isolation.decide(self._options.isolation, self._runtime, (str(state.root),), state.trash)
+        return level, controllers
+
+    def _sweep(self) -> None:
+        try:
+            left = read_json(self._options.state.cgroups) or {}
+        except StateError as error:
+            log.warning("%s", error)
+            return
+        folders = [Path(str(folder)) for folder in left.get("folders", [])]
+        cgroups.sweep([folder for folder in folders if folder.name.startswith("hopx-tui-")])
+
+    def _enforced(self) -> dict[str, str]:
+        return {
+            "memory": "hard" if self._controllers.memory is not None else "none",
+            "cpu": "hard" if self._controllers.cpu is not None else "none",
+            "disk": "none",
+        }
+
+    def _open_session(
+        self,
+        record: Record,
+        directory: Path,
+        listener: socket.socket,
+        on_end: Callable[[], None],
+        on_event: Callable[[dict[str, Any]], None],
+    ) -> Session:
+        template = self._catalogue.find(record.template_name)
+        launch = Launch(
+            sandbox_id=record.id,
+            directory=directory,
+            listener=listener,
+            network=self._level.network if record.internet_access else "none",
+            limits=Limits(record.vcpu, record.memory_mb, record.disk_mb),
+            enforced=self._enforced(),
+            environment=record.env_vars,
+            template=record.template_name,
+            tools=self._catalogue.tool_paths(template) if template is not None else (),
+            token_key=self._tokens.sandbox_key(record.id),
+        )
+        group = Group(self._controllers, record.id)
+        if self._level.bubblewrap is not None:
+            return BubblewrapSession(launch, group, on_end, on_event, self._level.bubblewrap)
+        return BareSession(launch, group, on_end, on_event, self._runtime)
+
+    def _heard(self) -> None:
+        self._last_request = time.monotonic()
+
+    async def _watch_idleness(self, sandboxes: Sandboxes) -> None:
+        """End the engine when nobody asked anything for a while and nothing runs, is paused or starts."""
+        limit = self._options.idle_seconds
+        while True:
+            counts = sandboxes.count()
+            if counts["running"] + counts["paused"] + counts["creating"]:
+                self._heard()
+            idle = time.monotonic() - self._last_request
+            if idle >= limit:
+                log.info("nobody asked anything for %.0f s and nothing runs: the engine ends", idle)
+                self._end.set()
+                return
+            await asyncio.sleep(min(limit - idle + 0.01, 30.0))
+
+
+def open_listener(asked: int | None, kept: int | None) -> socket.socket:
+    """The engine's socket: exactly the port asked for, else the kept one if free. Raises PortTaken."""
+    try:
+        return ports.listen(asked) if asked else ports.listen_anywhere(kept)
+    except OSError as error:
+        raise PortTaken(f"Port {asked or ''} cannot be used: {error.strerror}.".replace("  ", " ")) from error
+
+
+def run(options: Options, announce: Callable[[owner.Running], None]) -> None:
+    """Own the state directory and serve. Raises StateError, PortTaken, NoIsolation. The lock is held."""
+    settings = owner.load_settings(options.state)
+    listener = open_listener(options.port, settings.port)
+    try:
+        port = listener.getsockname()[1]
+        if settings.port != port:
+            settings = replace(settings, port=port)
+            owner.save_settings(options.state, settings)
+        asyncio.run(_serve(options, settings, listener, announce))
+    finally:
+        with contextlib.suppress(OSError):
+            listener.close()
+
+
+async def _serve(
+    options: Options,
+    settings: owner.Settings,
+    listener: socket.socket,
+    announce: Callable[[owner.Running], None],
+) -> None:
+    await Engine(options, settings, listener).serve(announce)
+
+
+def print_announcement(running: owner.Running) -> None:
+    """The one line of `engine run` on standard output."""
+    sys.stdout.write(json.dumps({**running.public(), "started": True}) + "\n")
+    sys.stdout.flush()

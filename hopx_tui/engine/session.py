@@ -1,0 +1,237 @@
+"""One run of a sandbox's processes, from start to end; what both isolation levels have in common."""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+import logging
+import os
+import signal
+import socket
+import subprocess
+from abc import ABC, abstractmethod
+from collections.abc import Callable
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from hopx_tui.engine import processes
+from hopx_tui.engine.cgroups import Group, Limits
+from hopx_tui.engine.control import ControlChannel, ControlClosed
+from hopx_tui.engine.errors import StartFailed
+
+log = logging.getLogger(__name__)
+READY_SECONDS = 20.0
+QUIESCE_SECONDS = 3.0
+THAW_SECONDS = 10.0
+STOP_SECONDS = 4.0
+DEATH_SECONDS = 5.0
+
+
+@dataclass(frozen=True)
+class Launch:
+    """All that is needed to start one sandbox."""
+
+    sandbox_id: str
+    directory: Path  # the sandbox's own: workspace, root, etc, ...
+    listener: socket.socket
+    network: str  # own | host | none
+    limits: Limits
+    enforced: dict[str, str]
+    environment: dict[str, str]  # the user's variables of create
+    template: str
+    tools: tuple[str, ...]
+    token_key: bytes
+    languages: list[str] | None = None
+
+    def config(self, *, isolation: str, workspace: str, home: str, state: str) -> dict[str, Any]:
+        """The agent's first line."""
+        port = self.listener.getsockname()[1]
+        return {
+            "sandbox_id": self.sandbox_id,
+            "token_key": self.token_key.hex(),
+            "isolation": isolation,
+            "workspace": workspace,
+            "home": home,
+            "state": state,
+            "allowed_hosts": [f"127.0.0.1:{port}", f"localhost:{port}"],
+            "env": self.environment,
+            "template": self.template,
+            "network": self.network,
+            "limits": {
+                "memory_mb": self.limits.memory_mb,
+                "disk_mb": self.limits.disk_mb,
+                "vcpu": self.limits.vcpu,
+            },
+            "enforced": self.enforced,
+            "languages": self.languages,
+        }
+
+
+class Watch:
+    """A child process of ours and others that must be dead with it, waited for without a thread."""
+
+    def __init__(self, child: subprocess.Popen[bytes], others: list[int]) -> None:
+        self.child = child
+        self.ended = asyncio.Event()
+        self._open = others  # pidfds; ours to close
+
+    def begin(self, on_end: Callable[[], None]) -> None:
+        """Call back once when all are dead and the child is reaped."""
+        loop = asyncio.get_running_loop()
+        if not hasattr(os, "pidfd_open"):
+            task = loop.run_in_executor(None, self.child.wait)
+            task.add_done_callback(lambda _done: self._finish(on_end))
+            return
+        self._open.append(os.pidfd_open(self.child.pid))
+        for handle in self._open:
+            loop.add_reader(handle, self._one_ended, handle, on_end)
+
+    def _one_ended(self, handle: int, on_end: Callable[[], None]) -> None:
+        asyncio.get_running_loop().remove_reader(handle)
+        os.close(handle)
+        self._open.remove(handle)
+        for other in self._open:  # they live and die together
+            with contextlib.suppress(OSError):
+                signal.pidfd_send_signal(other, signal.SIGKILL)
+        if not self._open:
+            self.child.wait()
+            self._finish(on_end)
+
+    def _finish(self, on_end: Callable[[], None]) -> None:
+        self.ended.set()
+        on_end()
+
+
+class Session(ABC):
+    """The processes of one sandbox while they run. `on_end` is called once, whatever the reason."""
+
+    def __init__(
+        self,
+        launch: Launch,
+        group: Group,
+        on_end: Callable[[], None],
+        on_event: Callable[[dict[str, Any]], None],
+    ) -> None:
+        self.launch = launch
+        self.group = group
+        self._on_end = on_end
+        self.control = ControlChannel(on_event, self._agent_gone)
+        self.memory_kills = 0
+        self._watch: Watch | None = None
+        self._others: list[int] = []  # pidfds that belong to the run besides the child
+        self._log_tail: Path = launch.directory / "agent.log"
+
+    @property
+    @abstractmethod
+    def isolation(self) -> str:
+        """bwrap | none"""
+
+    @abstractmethod
+    async def _spawn(self, control: socket.socket, log_file: int) -> subprocess.Popen[bytes]:
+        """Start the processes, with the agent's end of the control line. Raises OSError, StartFailed."""
+
+    @abstractmethod
+    def _configuration(self) -> dict[str, Any]:
+        """The agent's first line."""
+
+    @abstractmethod
+    def freeze(self) -> None:
+        """Stop every process; none runs a tick afterwards."""
+
+    @abstractmethod
+    def thaw(self) -> None:
+        """Let them go on."""
+
+    @abstractmethod
+    def _kill(self) -> None:
+        """Order the end of everything; `wait` tells when it has come."""
+
+    async def _settle(self) -> None:
+        """Whatever must be true besides the agent's readiness before the sandbox is called running."""
+
+    def _after_end(self) -> None:
+        """Free what the processes used. They are dead."""
+
+    async def start(self) -> None:
+        """Return when the agent serves. Raises StartFailed, with nothing left running."""
+        ours, theirs = socket.socketpair()
+        try:
+            self.group.make(self.launch.limits)
+            with theirs, open(self._log_tail, "ab") as log_file:
+                child = await self._spawn(theirs, log_file.fileno())
+            self._watch = Watch(child, self._others)
+            self._watch.begin(self._ended)
+            await self.control.open(ours)
+            self.control.configure(self._configuration())
+            await self.control.answer("ready", READY_SECONDS)
+            await self._settle()
+        except (OSError, ControlClosed, StartFailed) as error:
+            await self.end()
+            if self._watch is None:
+                ours.close()
+                self.group.remove()
+            raise StartFailed(f"{error}{self._last_words()}") from error
+
+    def _last_words(self) -> str:
+        try:
+            text = self._log_tail.read_text(errors="replace").strip()
+        except OSError:
+            return ""
+        return f": {text.splitlines()[-1][:300]}" if text else ""
+
+    @property
+    def alive(self) -> bool:
+        """Whether the processes have not all ended."""
+        return self._watch is not None and not self._watch.ended.is_set()
+
+    async def quiesce(self) -> None:
+        """Let the agent finish its calls and stop accepting; a silent agent is frozen as it is."""
+        with contextlib.suppress(ControlClosed):
+            await self.control.request("quiesce", QUIESCE_SECONDS)
+
+    async def accept(self) -> None:
+        """Return when a thawed agent accepts again. Raises StartFailed."""
+        try:
+            await self.control.request("thaw", THAW_SECONDS)
+        except ControlClosed as error:
+            raise StartFailed(str(error)) from error
+
+    async def stop(self) -> None:
+        """End the children gently (TERM, then KILL after 2 s), then everything."""
+        with contextlib.suppress(ControlClosed):
+            await self.control.request("stop", STOP_SECONDS)
+        await self.end()
+
+    async def end(self) -> None:
+        """Kill everything and wait until it is dead."""
+        if self._watch is None:
+            return
+        if not self._watch.ended.is_set():
+            self._kill()
+            try:
+                await asyncio.wait_for(self._watch.ended.wait(), DEATH_SECONDS)
+            except TimeoutError:
+                log.error("sandbox %s did not die; killing its parent", self.launch.sandbox_id)
+                self._watch.child.kill()
+                await self._watch.ended.wait()
+
+    def _agent_gone(self) -> None:
+        if self.alive:
+            self._kill()
+
+    def _ended(self) -> None:
+        self.control.close()
+        self.memory_kills = self.group.memory_kills()
+        asyncio.get_running_loop().run_in_executor(None, self.group.remove)
+        self._after_end()
+        self._on_end()
+
+
+def stop_all(rows: list[processes.Process]) -> set[processes.Process]:
+    """SIGSTOP the rows that run; those a person had stopped already are not ours to continue later."""
+    return {
+        row
+        for row in rows
+        if row.state not in processes.STOPPED_STATES and processes.send(row, signal.SIGSTOP)
+    }

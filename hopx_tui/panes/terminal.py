@@ -1,0 +1,212 @@
+"""The shells of the sandboxes: one terminal each, alive while other things are looked at."""
+
+from __future__ import annotations
+
+import itertools
+from collections.abc import Mapping
+from types import MappingProxyType
+from typing import ClassVar
+
+from textual.app import ComposeResult
+from textual.binding import BindingType
+from textual.message import Message
+from textual.widgets import ContentSwitcher, Static
+
+from hopx_tui import format as fmt
+from hopx_tui.api.errors import ApiError, Closed
+from hopx_tui.panes.base import Pane, PaneContext
+from hopx_tui.widgets.keys import Key
+from hopx_tui.widgets.line import Line
+from hopx_tui.widgets.terminal import Terminal
+from hopx_tui.widgets.terminal_link import TtyLink
+from hopx_tui.widgets.terminal_state import Connected, Exited, Lost
+
+CHORDS: Mapping[str, str] = MappingProxyType({"z": "zoom the pane", "x": "close the terminal", "?": "list these keys"})
+"""Keys after the chord that this pane answers; the terminal itself answers esc, d, [ and /."""
+
+
+class TerminalPane(Pane):
+    """The terminal of the selected sandbox. Looking at it starts nothing: `s` opens a shell."""
+
+    NAME = "Terminal"
+    HELP = "A shell in the sandbox. All keys go to it but ctrl+]; after that one, esc leaves and ? lists the others."
+    EVERY = None
+
+    BINDINGS: ClassVar[list[BindingType]] = [
+        Key("enter", "open", "open shell", id="terminal.open", show=False, tooltip="Open a shell in the sandbox."),
+    ]
+
+    DEFAULT_CSS = """
+    TerminalPane > #terminal-title { padding: 0 1; }
+    TerminalPane > ContentSwitcher { height: 1fr; }
+    TerminalPane #terminal-none { width: 1fr; height: 1fr; content-align: center middle; color: $text-muted; text-align: center; }
+    """  # noqa: E501
+
+    class LeaveRequested(Message):
+        """The person left the terminal by its chord."""
+
+    class ZoomRequested(Message):
+        """The person asked for the whole screen, or for it back."""
+
+    class CopyRequested(Message):
+        """Text of the terminal is to reach the person's clipboard."""
+
+        def __init__(self, text: str) -> None:
+            super().__init__()
+            self.text = text
+
+    def __init__(self, context: PaneContext) -> None:
+        super().__init__(context)
+        self._chord = context.chord
+        self._terminals: dict[str, Terminal] = {}
+        self._titles: dict[str, str] = {}
+        self._numbers = itertools.count(1)
+
+    def content(self) -> ComposeResult:
+        self._title = Line(id="terminal-title")
+        self._none = NoShell("", id="terminal-none")
+        self._switch = ContentSwitcher(self._none, initial="terminal-none")
+        yield self._title
+        yield self._switch
+
+    # -- the pane's duties
+
+    def say(self, text: str | None) -> None:
+        """A terminal keeps its screen whatever happens to its sandbox; only the empty pane speaks."""
+        self._none.update(text or "No shell is open here.\n\ns opens one")
+
+    def row_changed(self) -> None:
+        if self.is_mounted:
+            self._show_current()
+
+    def on_mount(self) -> None:
+        self._show_current()
+
+    def focus_content(self) -> None:
+        terminal = self.current
+        (terminal if terminal is not None else self._none).focus()
+
+    # -- terminals
+
+    @property
+    def current(self) -> Terminal | None:
+        """The terminal of the sandbox shown, if a shell was opened there."""
+        return self._terminals.get(self.row.id) if self.row is not None else None
+
+    def has_shell(self, sandbox_id: str) -> bool:
+        """A terminal exists for it, connected or not."""
+        return sandbox_id in self._terminals
+
+    async def open_shell(self) -> None:
+        """Focus the sandbox's terminal, opening it first where there is none."""
+        row = self.row
+        if row is None:
+            return
+        terminal = self._terminals.get(row.id)
+        if terminal is None:
+            if self.unavailable() is not None:
+                self._none.focus()
+                return
+            sandbox_id = row.id
+
+            async def connect(columns: int, lines: int) -> TtyLink:
+                agent = self.session.fleet.agent(sandbox_id)
+                if agent is None:
+                    raise Closed("the sandbox is gone")
+                link = agent.terminal(columns, lines)
+                await link.connect()
+                return link
+
+            terminal = Terminal(
+                connect,
+                lost_errors=(ApiError,),
+                chord=self._chord,
+                chords=CHORDS,
+                cursor=self.context.cursor,
+                id=f"terminal-{next(self._numbers)}",
+            )
+            self._terminals[row.id] = terminal
+            self._titles[row.id] = "shell"
+            await self._switch.mount(terminal)
+            self._show_current()
+        elif isinstance(terminal.state, Exited | Lost) and self.unavailable() is None:
+            terminal.reconnect()
+        terminal.focus()
+
+    async def forget(self, sandbox_id: str) -> None:
+        """The sandbox was killed by us: its terminal goes too."""
+        terminal = self._terminals.pop(sandbox_id, None)
+        self._titles.pop(sandbox_id, None)
+        if terminal is not None:
+            await terminal.remove()
+            self._show_current()
+
+    def action_open(self) -> None:
+        """Open a shell, when the empty pane has the keyboard."""
+        if self.current is None:
+            self.run_worker(self.open_shell(), name="open shell")
+
+    def _show_current(self) -> None:
+        terminal = self.current
+        self._switch.current = terminal.id if terminal is not None else "terminal-none"
+        self._show_title()
+
+    def _show_title(self) -> None:
+        terminal, row = self.current, self.row
+        self._title.display = terminal is not None
+        if terminal is None or row is None:
+            return
+        state = terminal.state
+        word = {Connected: "", Exited: " ended", Lost: " lost"}.get(type(state), " connecting")
+        name = fmt.printable(self._titles.get(row.id, "shell"))
+        if terminal.chord_pending:
+            keys = [("esc leaves  z zoom  [ scroll  / search  ? list", "key")]
+        else:
+            keys = [(f"{self._chord} esc leaves", "key" if terminal.has_focus else "faint")]
+        self._title.set_parts([(name, "title"), (word, "warn")], keys)
+
+    # -- what terminals say
+
+    def on_terminal_state_changed(self, message: Terminal.StateChanged) -> None:
+        message.stop()
+        self._show_title()
+        if isinstance(message.state, Lost):
+            self.session.fleet.refresh_list()  # the sandbox may be gone: the list should say so soon
+
+    def on_terminal_title_changed(self, message: Terminal.TitleChanged) -> None:
+        message.stop()
+        for sandbox_id, terminal in self._terminals.items():
+            if terminal is message.terminal:
+                self._titles[sandbox_id] = message.title or "shell"
+        self._show_title()
+
+    def on_terminal_chord_pending(self, message: Terminal.ChordPending) -> None:
+        message.stop()
+        self._show_title()
+
+    def on_terminal_left(self, message: Terminal.Left) -> None:
+        message.stop()
+        self.post_message(self.LeaveRequested())
+
+    def on_terminal_chord(self, message: Terminal.Chord) -> None:
+        message.stop()
+        if message.key == "z":
+            self.post_message(self.ZoomRequested())
+
+    def on_terminal_rang(self, message: Terminal.Rang) -> None:
+        message.stop()
+        self.app.bell()
+
+    def on_terminal_copy_requested(self, message: Terminal.CopyRequested) -> None:
+        message.stop()
+        self.post_message(self.CopyRequested(message.text))
+
+    def on_descendant_focus(self) -> None:
+        self._show_title()
+
+    def on_descendant_blur(self) -> None:
+        self._show_title()
+
+
+class NoShell(Static, can_focus=True):
+    """What the pane shows before a shell is opened; it takes the keyboard so that keys work here too."""

@@ -1,0 +1,582 @@
+"""The one screen: the fleet at the left, the selected sandbox at the right, keys at the bottom."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Awaitable, Callable
+from typing import ClassVar
+
+from textual.app import ComposeResult
+from textual.binding import Binding, BindingType
+from textual.containers import Horizontal
+from textual.dom import DOMNode
+from textual.screen import Screen
+from textual.widget import Widget
+from textual.widgets import Static
+
+from hopx_tui import format as fmt
+from hopx_tui.api.errors import ApiError
+from hopx_tui.live.fleet import Change, Row
+from hopx_tui.live.session import Session
+from hopx_tui.panes import PaneContext
+from hopx_tui.panes.files import FilesPane
+from hopx_tui.panes.overview import OverviewPane
+from hopx_tui.panes.sandboxes import SandboxesPane
+from hopx_tui.panes.terminal import TerminalPane
+from hopx_tui.screens.actions import SandboxActions
+from hopx_tui.screens.create import CreateDialog, NewSandbox
+from hopx_tui.screens.header import banner_parts, header_parts
+from hopx_tui.screens.help import HelpScreen
+from hopx_tui.screens.keytable import brief, sections_of
+from hopx_tui.screens.palette import Command, CommandLine
+from hopx_tui.screens.sandbox import SandboxView
+from hopx_tui.widgets.dialogs import ConfirmDialog, MessageDialog
+from hopx_tui.widgets.hints import HintBar
+from hopx_tui.widgets.keys import Key, keys_of
+from hopx_tui.widgets.line import Line
+from hopx_tui.widgets.terminal import Terminal
+from hopx_tui.widgets.terminal_cursor import RealCursor
+
+WIDE = 120
+SMALLEST = (60, 15)
+_INTRODUCTION = (
+    "The same actions are found by name with : (or ctrl+p). The mouse works too: click, double click, wheel."
+)
+
+
+class FleetScreen(Screen[None]):
+    """Selection flows from the list to the view; actions flow from here to the fleet."""
+
+    TITLE = "Everywhere"
+    HELP = "What these keys do is about the sandbox under the cursor, or about all marked ones."
+
+    BINDINGS: ClassVar[list[BindingType]] = [
+        Key("n", "create", "new", id="fleet.new", dangerous=True, tooltip="Create a sandbox."),
+        Key("s", "shell", "shell", id="fleet.shell", tooltip="Open the sandbox's terminal."),
+        Key("p", "pause", "pause", id="fleet.pause", dangerous=True, tooltip="Pause the sandbox, or let it go on."),
+        Key("r", "start_menu", "start/stop", id="fleet.start", dangerous=True, tooltip="Start, stop or restart it."),
+        Key("plus", "extend", "extend", id="fleet.extend", dangerous=True,
+            tooltip="Set how long it lives from now on."),
+        Key("ctrl+d,f8", "kill", "kill", id="fleet.kill", dangerous=True,
+            tooltip="Kill the sandbox, or all marked ones, after a question."),
+        Key("slash", "filter", "filter", id="fleet.filter",
+            tooltip="Filter the list while you type; ! inverts, ~ is fuzzy, key:value looks at one field."),
+        Key("f", "zoom", "zoom", id="fleet.zoom", tooltip="Give the sandbox the whole width, or give it back."),
+        Key("1", "tab(1)", "tabs", id="fleet.tabs", show=False, key_display="1-9",
+            tooltip="Go to the tab of that number."),
+        *(Binding(str(digit), f"tab({digit})", show=False) for digit in range(2, 10)),
+        Key("left_square_bracket", "turn(-1)", "previous tab", id="fleet.previous", show=False,
+            tooltip="Go to the tab before."),
+        Key("right_square_bracket", "turn(1)", "next tab", id="fleet.next", show=False,
+            tooltip="Go to the next tab."),
+        Key("minus", "last_tab", "last view", id="fleet.last", show=False,
+            tooltip="Go back to the tab before this one."),
+        Key("d", "describe", "describe", id="fleet.describe", show=False, tooltip="Show what this sandbox is."),
+        Key("y", "raw", "json", id="fleet.raw", show=False, tooltip="Show the sandbox as the API tells it."),
+        Key("l", "events", "events", id="fleet.events", show=False,
+            tooltip="List what happened: actions, failures in full, changes that were noticed."),
+        Key("c", "copy", "copy id", id="fleet.copy", show=False, tooltip="Copy the sandbox's id."),
+        Key("e", "rename", "name", id="fleet.rename", show=False,
+            tooltip="Give the sandbox a name, kept on this machine."),
+        Key("ctrl+r", "refresh", "refresh", id="fleet.refresh", show=False, tooltip="Ask for everything now."),
+        Key("ctrl+l", "repaint", "repaint", id="fleet.repaint", show=False, tooltip="Draw the whole screen anew."),
+        Key("colon,ctrl+p", "command", "command", id="fleet.command",
+            tooltip="Find and run any action by its name."),
+        Key("question_mark,f1", "help", "help", id="fleet.help", show=False,
+            tooltip="Show the keys that work here."),
+        Key("tab", "app.focus_next", "next", id="fleet.focus_next", show=False,
+            tooltip="Move the keyboard to the next part."),
+        Key("shift+tab", "app.focus_previous", "previous", id="fleet.focus_previous", show=False,
+            tooltip="Move the keyboard to the part before."),
+        Key("escape", "back", "back", id="fleet.back", show=False, tooltip="Go back one level."),
+        Key("q", "quit", "back/quit", id="fleet.quit", show=False,
+            tooltip="Go back one level; at the list, leave after a question."),
+        Key("ctrl+q", "app.quit", "quit", id="fleet.quit_now", show=False,
+            tooltip="Leave at once; sandboxes go on running."),
+    ]  # fmt: skip
+
+    DEFAULT_CSS = """
+    FleetScreen { layers: base; }
+    FleetScreen > #header { background: $surface; padding: 0 1; }
+    FleetScreen > #banner { display: none; background: $warning 25%; padding: 0 1; }
+    FleetScreen.-banner > #banner { display: block; }
+    FleetScreen > #body { height: 1fr; }
+    FleetScreen SandboxesPane { width: 46; border: round $border-blurred; border-title-color: $text-muted; }
+    FleetScreen SandboxView { width: 1fr; border: round $border-blurred; }
+    FleetScreen SandboxesPane:focus-within, FleetScreen SandboxView:focus-within {
+        border: round $primary; border-title-color: $primary;
+    }
+    FleetScreen.-ascii SandboxesPane, FleetScreen.-ascii SandboxView { border: ascii $border-blurred; }
+    FleetScreen.-ascii SandboxesPane:focus-within, FleetScreen.-ascii SandboxView:focus-within {
+        border: ascii $primary;
+    }
+    FleetScreen.-narrow SandboxesPane { width: 1fr; }
+    FleetScreen.-narrow SandboxView { display: none; }
+    FleetScreen.-narrow.-open SandboxView { display: block; }
+    FleetScreen.-narrow.-open SandboxesPane, FleetScreen.-zoomed SandboxesPane { display: none; }
+    FleetScreen.-narrow SandboxesPane, FleetScreen.-narrow SandboxView { border: none; }
+    FleetScreen.-narrow SandboxesPane:focus-within, FleetScreen.-narrow SandboxView:focus-within { border: none; }
+    FleetScreen > #too-small {
+        display: none; width: 1fr; height: 1fr; content-align: center middle; text-align: center;
+    }
+    FleetScreen.-tiny > * { display: none; }
+    FleetScreen.-tiny > #too-small { display: block; }
+    """
+
+    def __init__(
+        self,
+        session: Session,
+        *,
+        cursor: RealCursor | None,
+        chord: str,
+        source_name: str,
+        name_sandbox: Callable[[str, str | None], Awaitable[None]],
+        default_template: str | None = None,
+        default_timeout: int | None = None,
+        readonly: bool = False,
+        ascii_only: bool = False,
+    ) -> None:
+        """`name_sandbox(id, name)` keeps a person's name for a sandbox; None forgets it."""
+        super().__init__()
+        self._session = session
+        context = PaneContext(session, cursor, chord)
+        self._source_name = source_name
+        self._name_sandbox = name_sandbox
+        self._default_template = default_template
+        self._default_timeout = default_timeout
+        self._readonly = readonly
+        self._ascii = ascii_only
+        self._chord = chord
+        self._actions = SandboxActions(self.app, session)
+        self._sandboxes = SandboxesPane(session)
+        self._view = SandboxView(context)
+        self._header = Line(id="header")
+        self._banner = Line(id="banner")
+        self._hints = HintBar(id="hints")
+        self._may_be_unisolated = False
+        self._wanted: str | None = None
+        self._unfollow: Callable[[], None] | None = None
+
+    def compose(self) -> ComposeResult:
+        yield self._header
+        yield self._banner
+        with Horizontal(id="body"):
+            yield self._sandboxes
+            yield self._view
+        yield self._hints
+        yield Static(f"hopx-tui needs {SMALLEST[0]}x{SMALLEST[1]} cells.\nMake the window larger.", id="too-small")
+
+    def on_mount(self) -> None:
+        """Follow the fleet and the clock."""
+        self.set_class(self._ascii, "-ascii")
+        self._unfollow = self._session.fleet.on_change(self._fleet_changed)
+        self.set_interval(1.0, self._tick)
+        self.bindings_updated_signal.subscribe(self, lambda _: self._show_hints())
+        self._sandboxes.focus_content()
+        self._lay_out()
+        self._tick()
+
+    def on_unmount(self) -> None:
+        """Stop following."""
+        if self._unfollow is not None:
+            self._unfollow()
+
+    def on_resize(self) -> None:
+        """Wide, narrow or too small."""
+        self._lay_out()
+
+    def check_action(self, action: str, parameters: tuple[object, ...]) -> bool | None:
+        """Read-only mode drops every dangerous action, wherever it is declared."""
+        return not (self._readonly and any(key.dangerous and key.action == action for key in keys_of(self)))
+
+    # -- layout and selection
+
+    def _lay_out(self) -> None:
+        size = self.app.size
+        self.set_class(size.width < SMALLEST[0] or size.height < SMALLEST[1], "-tiny")
+        self.set_class(size.width < WIDE, "-narrow")
+        self.call_after_refresh(self._looked_at)
+
+    def _looked_at(self) -> None:
+        self._view.set_looked_at(
+            not self.has_class("-tiny") and (not self.has_class("-narrow") or self.has_class("-open"))
+        )
+        self._sandboxes.measure()
+
+    def _open(self) -> None:
+        self.add_class("-open")
+        self._looked_at()
+        self._show_hints()
+
+    def _close(self) -> None:
+        self.remove_class("-open", "-zoomed")
+        self._sandboxes.focus_content()
+        self._show_row(self._sandboxes.table.cursor_row)
+        self.call_after_refresh(self._looked_at)
+
+    def _inside(self) -> bool:
+        """The person is in the sandbox, not in the list."""
+        return self._view.has_focus_within
+
+    def _show_row(self, row: Row | None) -> None:
+        self._view.set_row(row)
+
+    def on_sandboxes_pane_picked(self, message: SandboxesPane.Picked) -> None:
+        message.stop()
+        if not self._inside():
+            self._show_row(message.row)
+
+    def on_sandboxes_pane_entered(self, message: SandboxesPane.Entered) -> None:
+        message.stop()
+        self._show_row(message.row)
+        self._open()
+        self._view.focus_content()
+
+    def on_sandbox_view_tab_changed(self, message: SandboxView.TabChanged) -> None:
+        message.stop()
+        self._show_hints()
+
+    def _fleet_changed(self, change: Change) -> None:
+        """The sandbox that is looked at may be another object now, or gone: it stays on the screen either way."""
+        shown_row = self._view.row
+        if shown_row is not None:
+            current = self._session.fleet.row(shown_row.id)
+            if current is not None:
+                self._view.set_row(current)
+            elif self._inside():
+                self._view.show_gone()
+            else:
+                self._show_row(self._sandboxes.table.cursor_row)
+        if self._wanted is not None and self._sandboxes.table.select(self._wanted):
+            self._wanted = None
+        self._show_header()
+
+    def _row(self) -> Row | None:
+        """What single-sandbox keys are about."""
+        return self._view.row if self._inside() else self._sandboxes.table.cursor_row
+
+    def _rows(self) -> list[Row]:
+        """What actions are about."""
+        if self._inside():
+            return [self._view.row] if self._view.row is not None else []
+        return self._sandboxes.targets()
+
+    # -- the clock, the header, the hints
+
+    def _tick(self) -> None:
+        self._sandboxes.tick()
+        self._view.tick()
+        self._show_header()
+        self._mark_tabs()
+
+    def _show_header(self) -> None:
+        session = self._session
+        self._header.set_parts(*header_parts(session, self._source_name, time.time(), ascii_only=self._ascii))
+        self._sandboxes.border_title = f"Sandboxes {len(session.fleet.rows)}"
+        banner = banner_parts(session, self._readonly)
+        self.set_class(bool(banner), "-banner")
+        self._banner.set_parts(banner)
+
+    def _mark_tabs(self) -> None:
+        row = self._view.row
+        shell = row is not None and self._view.pane_of(TerminalPane).has_shell(row.id)
+        self._view.mark_tabs(frozenset({TerminalPane}) if shell else frozenset())
+
+    def on_descendant_focus(self) -> None:
+        self._show_hints()
+
+    def _show_hints(self) -> None:
+        focused = self.focused
+        if isinstance(focused, Terminal):
+            self._hints.set_hints(
+                [(f"{self._chord} esc", "leaves the terminal"), (f"{self._chord} ?", "its other keys")]
+            )
+            return
+        hints: list[tuple[str, str]] = []
+        taken: set[str] = set()
+        for node in self._focus_chain():
+            for key in keys_of(node):
+                if key.show and not key.system and key.key not in taken and node.check_action(key.action, ()):
+                    taken.add(key.key)
+                    hints.append((brief(key.key), key.description))
+        self._hints.set_hints(hints)
+
+    def _focus_chain(self) -> list[DOMNode]:
+        start: Widget | Screen[None] = self.focused or self
+        return [node for node in start.ancestors_with_self if isinstance(node, Widget)]
+
+    # -- keys
+
+    def action_create(self) -> None:
+        """The form, then the sandbox."""
+        self.run_worker(self._create(), name="create")
+
+    async def _create(self) -> None:
+        try:
+            templates = await self._session.templates()
+        except ApiError as error:
+            self._actions.fail(error)
+            return
+        if not self._session.isolated and not self._may_be_unisolated:
+            if not await self._actions.allow_unisolated():
+                return
+            self._may_be_unisolated = True
+        health = self._session.health
+        shared = health is not None and health.network == "host"
+        notes = ["Internet means this machine's own network: it could not be kept apart here."] if shared else []
+        form = CreateDialog(
+            templates,
+            template=self._default_template,
+            timeout_seconds=self._default_timeout,
+            internet=True if self._session.isolated else None,
+            notes=notes
+            if self._session.isolated
+            else ["Not isolated here: the sandbox shares your network and files."],
+        )
+        answer: NewSandbox | None = await self.app.push_screen_wait(form)
+        if answer is None:
+            return
+        self._default_template = answer.spec.template
+        sandbox_id = await self._actions.create(answer.spec)
+        if sandbox_id is None:
+            return
+        if answer.name:
+            await self._rename_to(sandbox_id, answer.name)
+        if not self._sandboxes.table.select(sandbox_id):
+            self._wanted = sandbox_id
+
+    def action_shell(self) -> None:
+        """Into the terminal."""
+        row = self._row()
+        if row is None:
+            self.app.notify("There is no sandbox to open a shell in. n creates one.")
+            return
+        self._show_row(row)
+        self._open()
+        self._view.show_kind(TerminalPane)
+        self.run_worker(self._view.pane_of(TerminalPane).open_shell(), name="shell")
+
+    def action_pause(self) -> None:
+        """Pause or resume."""
+        self.run_worker(self._actions.pause_or_resume(self._rows()), name="pause")
+
+    def action_start_menu(self) -> None:
+        """Start, stop, restart."""
+        self.run_worker(self._actions.start_menu(self._rows()), name="start")
+
+    def action_extend(self) -> None:
+        """A new time to live."""
+        self.run_worker(self._actions.extend(self._rows()), name="extend")
+
+    def action_kill(self) -> None:
+        """Kill after a question."""
+        self.run_worker(self._kill(), name="kill")
+
+    async def _kill(self) -> None:
+        for sandbox_id in await self._actions.kill(self._rows()):
+            await self._view.pane_of(TerminalPane).forget(sandbox_id)
+            await self._name_sandbox(sandbox_id, None)
+        if self._view.row is not None and self._session.fleet.row(self._view.row.id) is None:
+            self._close()
+        self._sandboxes.table.set_marks([])
+
+    def action_filter(self) -> None:
+        """Type a filter for the list."""
+        if self.has_class("-narrow"):
+            self._close()
+        self._sandboxes.begin_filter()
+
+    def action_zoom(self) -> None:
+        """The whole width for the sandbox, or both."""
+        if self.has_class("-narrow"):
+            return
+        self.toggle_class("-zoomed")
+        if self.has_class("-zoomed") and not self._inside():
+            self._view.focus_content()
+        self.call_after_refresh(self._looked_at)
+
+    def action_tab(self, number: int) -> None:
+        """The tab of that number."""
+        self._go_to_tab(number - 1)
+
+    def _go_to_tab(self, index: int) -> None:
+        if 0 <= index < len(self._view.panes):
+            inside = self._inside() or self.has_class("-narrow")
+            self._open()
+            self._view.show_pane(index)
+            if inside:
+                self._view.focus_content()
+
+    def action_turn(self, step: int) -> None:
+        """The next or the previous tab."""
+        self._go_to_tab((self._view.index + step) % len(self._view.panes))
+
+    def action_last_tab(self) -> None:
+        """The tab that was shown before."""
+        self._go_to_tab(self._view.last_index)
+
+    def action_describe(self) -> None:
+        """The overview."""
+        self._open()
+        self._view.show_kind(OverviewPane)
+
+    def action_raw(self) -> None:
+        """The JSON of the API."""
+        if (row := self._row()) is not None:
+            self.run_worker(self._raw(row), name="raw")
+
+    async def _raw(self, row: Row) -> None:
+        try:
+            text = (await self._session.control.raw(row.id)).decode()
+        except ApiError as error:
+            self._actions.fail(error)
+        else:
+            await self.app.push_screen(MessageDialog(row.label, text))
+
+    def action_events(self) -> None:
+        """What happened."""
+        events = list(self._session.fleet.log)[-300:]
+        lines = [f"{time.strftime('%H:%M:%S', time.localtime(e.at))}  {_event_text(e)}" for e in reversed(events)]
+        self.app.push_screen(MessageDialog("What happened, newest first", "\n".join(lines) or "Nothing yet."))
+
+    def action_copy(self) -> None:
+        """The id, for scripts."""
+        if (row := self._row()) is not None:
+            self.app.copy_to_clipboard(row.id)
+
+    def action_rename(self) -> None:
+        """A name of one's own."""
+        if (row := self._row()) is not None:
+            self.run_worker(self._rename(row), name="rename")
+
+    async def _rename(self, row: Row) -> None:
+        from hopx_tui.widgets.input_dialog import InputDialog
+
+        name = await self.app.push_screen_wait(
+            InputDialog(f"Name for {row.id}", value=row.name or "", lines="Kept on this machine; empty forgets it.")
+        )
+        if name is not None:
+            await self._rename_to(row.id, name.strip())
+
+    async def _rename_to(self, sandbox_id: str, name: str) -> None:
+        await self._name_sandbox(sandbox_id, name or None)
+        self._session.fleet.renamed(sandbox_id)
+
+    def action_refresh(self) -> None:
+        """Everything now."""
+        self._session.fleet.refresh()
+        self._view.pane.refresh_now()
+
+    def action_repaint(self) -> None:
+        """Cure a screen that something else wrote on."""
+        self.refresh(layout=True)
+        self.app.refresh(repaint=True)
+
+    def action_command(self) -> None:
+        """The command line."""
+        self.run_worker(self._command(), name="command")
+
+    async def _command(self) -> None:
+        chain = self._focus_chain()
+        by_name: dict[str, tuple[str, DOMNode]] = {}
+        commands: list[Command] = []
+        for section in sections_of(chain):
+            for line in section.lines:
+                if (
+                    line.node is not None
+                    and line.label not in by_name
+                    and not line.action.startswith(("command", "tab("))
+                ):
+                    by_name[line.label] = (line.action, line.node)
+                    commands.append(Command(line.label, line.sentence, line.keys))
+        for index, pane in enumerate(self._view.panes):
+            name = pane.NAME.lower()
+            by_name[name] = (f"turn({index - self._view.index})", self)
+            commands.append(Command(name, pane.HELP, str(index + 1)))
+        commands.append(Command("rate", "How often to ask: rate 5s", ""))
+        answer = await self.app.push_screen_wait(CommandLine(commands))
+        if answer is None:
+            return
+        text, command = answer
+        word, _, rest = text.partition(" ")
+        if word in ("q", "quit", "exit"):
+            self.app.exit()
+        elif word == "rate":
+            self._set_rate(rest)
+        elif command is not None and command.name in by_name:
+            action, node = by_name[command.name]
+            await self.app.run_action(action, default_namespace=node)
+        elif text:
+            self.app.notify(f"There is no command {fmt.truncate(word, 30)!r}.", severity="warning", markup=False)
+
+    def _set_rate(self, text: str) -> None:
+        try:
+            seconds = float(text.strip().removesuffix("s"))
+        except ValueError:
+            seconds = 0.0
+        if not 0.5 <= seconds <= 3600:
+            self.app.notify("rate takes seconds from 0.5 to 3600, like: rate 5s", severity="warning")
+            return
+        self._session.fleet.every = self._session.fleet.usage_every = seconds
+        self.app.notify(f"Asking every {fmt.duration(seconds)} now.")
+
+    def action_help(self) -> None:
+        """The keys that work here."""
+        self.app.push_screen(HelpScreen(sections_of(self._focus_chain()), _INTRODUCTION))
+
+    def action_back(self) -> None:
+        """One level: filter, preview, zoom, sandbox."""
+        if self._inside():
+            pane = self._view.pane
+            if isinstance(pane, FilesPane) and pane.leave_preview():
+                return
+            self._close()
+        elif self.has_class("-zoomed"):
+            self.remove_class("-zoomed")
+            self._looked_at()
+        else:
+            self._sandboxes.end_filter()
+
+    async def action_quit(self) -> None:
+        """Back, or out after a question."""
+        if self._inside() or self.has_class("-zoomed"):
+            self.action_back()
+            return
+        self.run_worker(self._ask_to_quit(), name="quit")
+
+    async def _ask_to_quit(self) -> None:
+        running = self._session.fleet.counts()["running"]
+        note = f"{fmt.count(running, 'sandbox goes', 'sandboxes go')} on running." if running else ""
+        if await self.app.push_screen_wait(ConfirmDialog("Leave hopx-tui?", [note] if note else [], "Leave")):
+            self.app.exit()
+
+    # -- what the terminal says
+
+    def on_terminal_pane_leave_requested(self, message: TerminalPane.LeaveRequested) -> None:
+        message.stop()
+        self._close()
+
+    def on_terminal_pane_zoom_requested(self, message: TerminalPane.ZoomRequested) -> None:
+        message.stop()
+        self.action_zoom()
+
+    def on_terminal_pane_copy_requested(self, message: TerminalPane.CopyRequested) -> None:
+        message.stop()
+        self.app.copy_to_clipboard(message.text)
+
+
+def _event_text(event: object) -> str:
+    text = str(getattr(event, "text", ""))
+    seconds = getattr(event, "seconds", None)
+    outcome = getattr(event, "outcome", "noted")
+    error = getattr(event, "error", None)
+    parts = [fmt.printable(text)]
+    if outcome != "noted":
+        parts.append(outcome)
+    if seconds is not None:
+        parts.append(f"in {fmt.duration(seconds)}")
+    if error is not None and error.hint:
+        parts.append(f"- {error.hint}")
+    if error is not None and error.request_id:
+        parts.append(f"(request {error.request_id})")
+    return "  ".join(parts)

@@ -1,0 +1,69 @@
+"""What works right now, in sentences: made from the keys that the focused places declare."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import ClassVar
+
+from rich.text import Text
+from textual.app import ComposeResult
+from textual.binding import BindingType
+from textual.containers import Vertical, VerticalScroll
+from textual.screen import ModalScreen
+from textual.widgets import Static
+
+from hopx_tui.screens.keytable import Section
+from hopx_tui.widgets.keys import Key
+from hopx_tui.widgets.palette import Palette
+
+
+class HelpScreen(ModalScreen[None]):
+    """Sections from the inside out; scrolls."""
+
+    TITLE = "Help"
+    DEFAULT_CSS = """
+    HelpScreen { align: center middle; background: transparent; }
+    HelpScreen > Vertical {
+        width: 88; max-width: 100%; height: 90%; background: $surface; border: round $primary;
+        border-title-color: $primary; border-title-style: bold; border-subtitle-color: $text-muted; padding: 1 2;
+    }
+    HelpScreen VerticalScroll { scrollbar-size-vertical: 1; }
+    """
+    BINDINGS: ClassVar[list[BindingType]] = [
+        Key("escape,q,question_mark,f1", "close", "close", id="help.close", tooltip="Close the help."),
+        Key("j", "scroll(1)", "down", show=False, id="help.down", tooltip="Scroll down."),
+        Key("k", "scroll(-1)", "up", show=False, id="help.up", tooltip="Scroll up."),
+    ]
+
+    def __init__(self, sections: Sequence[Section], introduction: str) -> None:
+        super().__init__()
+        self._sections = sections
+        self._introduction = introduction
+
+    def compose(self) -> ComposeResult:
+        with Vertical() as frame:
+            frame.border_title = "Keys that work here"
+            frame.border_subtitle = "esc closes"
+            with VerticalScroll():
+                yield Static(id="help-text")
+
+    def on_mount(self) -> None:
+        palette = Palette.of(self.app)
+        text = Text(self._introduction + "\n", style=palette.style("muted"))
+        for section in self._sections:
+            text.append(f"\n{section.title}\n", palette.style("title"))
+            if section.about:
+                text.append(f"{section.about}\n", palette.style("muted"))
+            for line in section.lines:
+                text.append(f"  {line.keys:<22}", palette.style("key"))
+                text.append(f"{line.sentence}\n", palette.style("text"))
+        self.query_one("#help-text", Static).update(text)
+        self.query_one(VerticalScroll).focus()
+
+    def action_close(self) -> None:
+        """Back to work."""
+        self.dismiss(None)
+
+    def action_scroll(self, step: int) -> None:
+        """Line by line."""
+        self.query_one(VerticalScroll).scroll_relative(y=step, animate=False)

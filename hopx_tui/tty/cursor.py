@@ -1,0 +1,52 @@
+"""The outer terminal's real cursor, written straight through the driver."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+
+__all__ = ["DriverCursor"]
+
+_SHAPES = range(7)
+
+
+class DriverCursor:
+    """Shows, moves and shapes the cursor with the fewest bytes; one for all who want it.
+
+    Args:
+        write: hands bytes to the person's terminal in order with the frames (a Textual driver's ``write``).
+
+    Frames move the cursor about; Textual ends each one by putting it at ``App.cursor_position``, which the
+    owner sets as well. So only changes between frames are written here.
+    """
+
+    def __init__(self, write: Callable[[str], None]) -> None:
+        self._write = write
+        self._owner: object | None = None
+        self._place = (-1, -1)
+        self._shape = 0
+
+    def show(self, owner: object, x: int, y: int, shape: int) -> None:
+        """Show the cursor at a cell (from 0) with a DECSCUSR shape; unknown shapes count as 0."""
+        shape = shape if shape in _SHAPES else 0
+        data = ""
+        if shape != self._shape:
+            data += f"\x1b[{shape} q"
+        if self._owner is None or self._place != (x, y):
+            data += f"\x1b[{y + 1};{x + 1}H"
+        if self._owner is None:
+            data += "\x1b[?25h"
+        self._owner, self._place, self._shape = owner, (x, y), shape
+        if data:
+            self._write(data)
+
+    def hide(self, owner: object) -> None:
+        """Hide the cursor, unless another owner showed it since; its shape goes back to the person's own."""
+        if self._owner is not owner:
+            return
+        data = "\x1b[?25l" + ("\x1b[0 q" if self._shape else "")
+        self._owner, self._shape = None, 0
+        self._write(data)
+
+    def forget(self) -> None:
+        """The terminal was handed to another program and back: assume a hidden cursor of the own shape."""
+        self._owner, self._shape = None, 0

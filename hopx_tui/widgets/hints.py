@@ -1,0 +1,64 @@
+"""The bottom line: the keys that work right now, as many as fit."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+from rich.segment import Segment
+from textual.strip import Strip
+from textual.widget import Widget
+
+from hopx_tui.format import cell_width
+from hopx_tui.widgets.palette import Palette
+
+Hint = tuple[str, str]
+"""A key as shown and its label."""
+
+
+class HintBar(Widget):
+    """Keys and labels from the left; `last` (help) always keeps its place."""
+
+    ALLOW_SELECT = False
+    DEFAULT_CSS = "HintBar { height: 1; background: $footer-background; }"
+
+    def __init__(self, last: Hint = ("?", "help"), *, id: str | None = None) -> None:
+        super().__init__(id=id)
+        self._last = last
+        self._hints: tuple[Hint, ...] = ()
+
+    def set_hints(self, hints: Sequence[Hint]) -> None:
+        """Replace the hints, most useful first."""
+        new = tuple(hints)
+        if new != self._hints:
+            self._hints = new
+            self.refresh()
+
+    @property
+    def hints(self) -> Sequence[Hint]:
+        """What is offered, whether or not it fits."""
+        return self._hints
+
+    def notify_style_update(self) -> None:
+        """The theme changed."""
+        super().notify_style_update()
+        self.refresh()
+
+    def render_line(self, y: int) -> Strip:
+        """The hints that fit, and `last`."""
+        width = self.size.width
+        ground, palette = self.rich_style, Palette.of(self.app)
+        key_style, label_style = ground + palette.style("key"), ground + palette.style("muted")
+        reserved = _width(self._last) + 1
+        segments: list[Segment] = [Segment(" ", ground)]
+        used = 1
+        for hint in (*self._hints, self._last):
+            room = width - used - (0 if hint is self._last else reserved)
+            if _width(hint) > room:
+                continue
+            segments += [Segment(hint[0], key_style), Segment(f" {hint[1]}  ", label_style)]
+            used += _width(hint)
+        return Strip(segments).adjust_cell_length(width, ground)
+
+
+def _width(hint: Hint) -> int:
+    return cell_width(hint[0]) + cell_width(hint[1]) + 3

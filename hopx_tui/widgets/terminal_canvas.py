@@ -1,0 +1,161 @@
+"""Composes the lines of a terminal pane and knows which of them changed since they were painted."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+from rich.style import Style as RichStyle
+from textual.geometry import Region
+from textual.strip import Strip
+from textual.widget import Widget
+
+from hopx_tui.vt.reports import Colours
+from hopx_tui.vt.row import Row
+from hopx_tui.vt.screen import VTScreen
+from hopx_tui.widgets.terminal_render import StyleBook, note, overlay, swapped
+from hopx_tui.widgets.terminal_scroll import ScrollMode
+from hopx_tui.widgets.terminal_selection import Selection, columns_of
+from hopx_tui.widgets.terminal_view import Viewport
+
+__all__ = ["Canvas", "Inks"]
+
+
+@dataclass(frozen=True)
+class Inks:
+    """The theme's styles for what is laid over the program's text."""
+
+    base: RichStyle
+    note: RichStyle
+    problem: RichStyle
+    selection: RichStyle
+    match: RichStyle
+    current_match: RichStyle
+
+    @classmethod
+    def of(cls, widget: Widget) -> Inks:
+        """The inks of a widget with the component classes ``terminal--…``."""
+        style = widget.get_component_rich_style
+        return cls(
+            base=widget.rich_style,
+            note=style("terminal--note"),
+            problem=style("terminal--problem"),
+            selection=style("terminal--selection"),
+            match=style("terminal--match"),
+            current_match=style("terminal--current-match"),
+        )
+
+    def tell(self, colours: Colours) -> None:
+        """Let programs that ask learn the real default colours (so that vim knows dark from light)."""
+        for name, colour in (("foreground", self.base.color), ("background", self.base.bgcolor)):
+            if colour is not None and colour.triplet is not None:
+                setattr(colours, name, tuple(colour.triplet))
+
+
+class Canvas:
+    """The picture of one pane."""
+
+    def __init__(self, screen: VTScreen, viewport: Viewport, picked: Selection) -> None:
+        self._screen = screen
+        self._viewport = viewport
+        self._picked = picked
+        self._painted: list[Row | None] = []
+        self._cursor: tuple[int, int] | None = None
+        self._reversed = False
+        self._top = 0
+        self._behind = 0
+        self._book = StyleBook(RichStyle())
+
+    def move_cursor(self, cell: tuple[int, int] | None) -> None:
+        """Where lines painted from now on draw a cursor; nowhere if None."""
+        self._cursor = cell
+
+    def changed(self, width: int, height: int, cursor: tuple[int, int] | None) -> list[Region]:
+        """What differs from what was painted; ``cursor`` is where one is to be drawn now.
+
+        Lines keep drawing the cursor where this put it, wherever the program moved it meanwhile: so a cursor
+        is never left behind on a line that was painted between two frames.
+        """
+        self._release()
+        before, self._cursor = self._cursor, cursor
+        view, screen = self._viewport, self._screen
+        behind = view.behind
+        moved = view.top != self._top if behind else self._behind > 0
+        if moved or len(self._painted) != len(screen.rows) or self._reversed != screen.modes.reverse_screen:
+            return [Region(0, 0, width, height)]
+        dirty = {
+            y
+            for y, (row, painted) in enumerate(zip(screen.rows, self._painted[behind:], strict=False), behind)
+            if row is not painted or row.paint is None
+        }
+        if behind:
+            dirty.add(0)  # it counts the lines below the view
+        if cursor != before:
+            dirty.update(cell[1] for cell in (cursor, before) if cell is not None)
+        return _runs(sorted(y for y in dirty if y < height), width)
+
+    def line(self, y: int, inks: Inks, scroll: ScrollMode | None) -> Strip:
+        """Line ``y``: the emulator's row, then matches, what is picked, the cursor."""
+        screen, viewport = self._screen, self._viewport
+        book = self._book_for(inks.base)
+        if len(self._painted) != len(screen.rows):
+            self._painted = [None] * len(screen.rows)
+        number = viewport.top + y
+        row = viewport.line(number)
+        self._top, self._behind = viewport.top, viewport.behind
+        if isinstance(row, Row) and number >= viewport.live_top:
+            strip = book.strip(row, screen.columns)
+            self._painted[y] = row
+        elif row is None:
+            strip = book.blank(screen.columns)
+        else:
+            strip = book.fresh_strip(row, screen.columns)
+        if scroll is not None:
+            for match in scroll.matches(number):
+                ink = inks.current_match if match == scroll.found else inks.match
+                strip = overlay(strip, match.start, match.end, ink)
+        span = self._picked.span(number, screen.columns)
+        if span is not None:
+            strip = overlay(strip, *span, inks.selection)
+        cursor = self._cursor
+        if cursor is not None and cursor[1] == y:
+            shape = 0 if scroll is not None else screen.cursor_shape
+            end = cursor[0] + self._cell_width(number, cursor[0])
+            strip = overlay(strip, cursor[0], end, book.cursor(shape))
+        return strip
+
+    def lay(self, strip: Strip, width: int, text: str, ink: RichStyle) -> Strip:
+        """A note, if any, at the right end of a line."""
+        if not text:
+            return strip
+        return note(strip.adjust_cell_length(width, self._book.base), text, ink)
+
+    def _cell_width(self, number: int, column: int) -> int:
+        columns = columns_of(self._viewport.text(number))
+        return 2 if column in columns and column + 1 not in columns and column + 1 < columns[-1] else 1
+
+    def _book_for(self, base: RichStyle) -> StyleBook:
+        self._reversed = self._screen.modes.reverse_screen
+        if self._reversed:
+            base = swapped(base)
+        if base != self._book.base:
+            self._book = StyleBook(base)
+        return self._book
+
+    def _release(self) -> None:
+        """Rows that left the screen give up their strips: ten thousand of them would weigh 30 MB."""
+        shown = set(map(id, self._screen.rows))
+        for row in self._painted:
+            if row is not None and id(row) not in shown:
+                row.paint = None
+
+
+def _runs(lines: list[int], width: int) -> list[Region]:
+    """Neighbouring lines as one region each."""
+    regions: list[Region] = []
+    for y in lines:
+        if regions and regions[-1].bottom == y:
+            last = regions[-1]
+            regions[-1] = Region(0, last.y, width, last.height + 1)
+        else:
+            regions.append(Region(0, y, width, 1))
+    return regions

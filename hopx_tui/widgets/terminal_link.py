@@ -1,0 +1,44 @@
+"""What the terminal widget asks of a connection to a remote shell."""
+
+from __future__ import annotations
+
+from collections.abc import Awaitable, Callable
+from typing import Protocol
+
+__all__ = ["Connect", "LinkExit", "LinkLost", "TtyLink"]
+
+
+class LinkLost(Exception):  # noqa: N818  (it names what happened, as the states do)
+    """The connection was refused or dropped; ``reason`` is one line of plain words for the person."""
+
+    def __init__(self, reason: str) -> None:
+        super().__init__(reason)
+        self.reason = reason
+
+
+class LinkExit(Protocol):
+    """What ``read`` answers once the shell has ended."""
+
+    @property
+    def code(self) -> int | None:
+        """The shell's exit code, None where the far side did not tell."""
+
+
+class TtyLink(Protocol):
+    """One remote pseudo terminal. All methods may raise `LinkLost` (or the errors the owner declared)."""
+
+    async def read(self) -> str | LinkExit:
+        """The next piece of output (best <= 32 KB), or the exit. Not reading must stop the sender."""
+
+    async def write(self, data: str) -> None:
+        """Send typed text."""
+
+    async def resize(self, cols: int, rows: int) -> None:
+        """Tell the far side the new size in cells."""
+
+    async def close(self) -> None:
+        """Hang up. Never raises for a link that is gone already."""
+
+
+Connect = Callable[[int, int], Awaitable[TtyLink]]
+"""Opens a link: ``await connect(columns, rows)``."""

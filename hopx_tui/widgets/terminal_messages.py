@@ -1,0 +1,73 @@
+"""What a terminal pane tells its owner."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from textual.message import Message
+
+from hopx_tui.widgets.terminal_state import TerminalState
+
+if TYPE_CHECKING:
+    from hopx_tui.widgets.terminal import Terminal
+
+__all__ = ["TerminalMessages"]
+
+
+class FromTerminal(Message):
+    """What all messages of a terminal carry."""
+
+    def __init__(self, terminal: Terminal) -> None:
+        super().__init__()
+        self.terminal = terminal
+
+    @property
+    def control(self) -> Terminal:
+        """The pane that sent it (`@on` selectors match it)."""
+        return self.terminal
+
+
+class TerminalMessages:
+    """The messages, reached as `Terminal.Left` and so on; handlers are named `on_terminal_left`."""
+
+    class StateChanged(FromTerminal, namespace="terminal"):
+        """The link's state is another one now."""
+
+        def __init__(self, terminal: Terminal, state: TerminalState) -> None:
+            super().__init__(terminal)
+            self.state = state
+
+    class TitleChanged(FromTerminal, namespace="terminal"):
+        """The program set its title (printable, at most 256 characters)."""
+
+        def __init__(self, terminal: Terminal, title: str) -> None:
+            super().__init__(terminal)
+            self.title = title
+
+    class Rang(FromTerminal, namespace="terminal"):
+        """The program rang the bell (many in one burst are told once)."""
+
+    class ChordPending(FromTerminal, namespace="terminal"):
+        """The chord was pressed and a key is awaited (``pending``), or no longer."""
+
+        def __init__(self, terminal: Terminal, pending: bool) -> None:
+            super().__init__(terminal)
+            self.pending = pending
+
+    class Chord(FromTerminal, namespace="terminal"):
+        """A key after the chord that the owner answers; one of ``chords``."""
+
+        def __init__(self, terminal: Terminal, key: str) -> None:
+            super().__init__(terminal)
+            self.key = key
+
+    class Left(FromTerminal, namespace="terminal"):
+        """The person left by the chord; the owner moves the focus."""
+
+    class CopyRequested(FromTerminal, namespace="terminal"):
+        """Text is to reach the person's clipboard; ``from_program``: asked for by OSC 52, policy applies."""
+
+        def __init__(self, terminal: Terminal, text: str, from_program: bool) -> None:
+            super().__init__(terminal)
+            self.text = text
+            self.from_program = from_program

@@ -1,0 +1,157 @@
+"""Scroll mode of a terminal: keys that move through history, search it and pick text."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from enum import Enum
+
+from hopx_tui.widgets.terminal_selection import Grain, Point, Selection, columns_of, find
+from hopx_tui.widgets.terminal_view import Match, Viewport
+
+__all__ = ["ScrollMode", "ScrollOutcome"]
+
+SEARCHED_LINES_AT_ONCE = 200_000
+
+
+class ScrollOutcome(Enum):
+    """What a key in scroll mode asks of the terminal."""
+
+    STAY = 0
+    LEAVE = 1
+    COPY = 2
+
+
+class ScrollMode:
+    """The state between entering and leaving: a cursor, a search, the line being typed.
+
+    Args:
+        at: where the cursor starts.
+        height, width: cells of the pane, asked for at each key because it may be resized.
+    """
+
+    def __init__(
+        self,
+        viewport: Viewport,
+        selection: Selection,
+        at: Point,
+        *,
+        height: Callable[[], int],
+        width: Callable[[], int],
+    ) -> None:
+        self._viewport = viewport
+        self._selection = selection
+        self._height = height
+        self._width = width
+        self.at = at
+        self.typing: str | None = None
+        self.needle = ""
+        self.found: Match | None = None
+        self.missing = False
+
+    def begin_search(self) -> None:
+        """Start typing what to look for."""
+        self.typing = ""
+
+    @property
+    def note(self) -> str:
+        """One line for the pane's lower edge."""
+        if self.typing is not None:
+            return f" /{self.typing}▏ enter looks upwards · esc stops "
+        if self.missing:
+            return f" not found: {self.needle} "
+        keys = "y copies" if self._selection.active else "v picks"
+        return f" scroll: j k PgUp PgDn g G move · / n N search · {keys} · q leaves "
+
+    def matches(self, number: int) -> list[Match]:
+        """Hits of the search in one line, for highlighting."""
+        return find(self._viewport, number, self.needle) if self.needle else []
+
+    def key(self, key: str, character: str | None) -> ScrollOutcome:
+        """Handle one key (Textual's name of it and its character)."""
+        if self.typing is not None:
+            self._type(key, character)
+            return ScrollOutcome.STAY
+        self.missing = False
+        if key in ("q", "escape", "ctrl+c"):
+            if key == "escape" and self._selection.clear():
+                return ScrollOutcome.STAY
+            return ScrollOutcome.LEAVE
+        if key in ("y", "enter"):
+            return ScrollOutcome.COPY
+        if key in ("v", "space"):
+            if not self._selection.clear():
+                self._selection.start(self.at)
+        elif character == "V":
+            self._selection.start(self.at, Grain.LINE)
+        elif character == "/":
+            self.begin_search()
+        elif character in ("n", "N"):
+            self._search(up=character == "n")
+        else:
+            self._move(key, character)
+        return ScrollOutcome.STAY
+
+    def _move(self, key: str, character: str | None) -> None:
+        page = max(1, self._height() - 1)
+        vertical = {
+            "up": -1, "k": -1, "down": 1, "j": 1, "pageup": -page, "ctrl+b": -page, "pagedown": page,
+            "ctrl+f": page, "ctrl+u": -(page // 2 or 1), "ctrl+d": page // 2 or 1,
+        }  # fmt: skip
+        horizontal = {"left": -1, "h": -1, "right": 1, "l": 1}
+        at = self.at
+        if key in vertical:
+            if vertical[key] in (-page, page) and page > 1:
+                self._viewport.scroll(vertical[key])
+            at = Point(at.line + vertical[key], at.column)
+        elif key in horizontal:
+            at = Point(at.line, at.column + horizontal[key])
+        elif key == "home" or character == "0":
+            at = Point(at.line, 0)
+        elif key == "end" or character == "$":
+            at = Point(at.line, columns_of(self._viewport.text(at.line))[-1] - 1)
+        elif character == "g":
+            at = Point(self._viewport.first, 0)
+        elif character == "G":
+            at = Point(self._viewport.end - 1, 0)
+        else:
+            return
+        self._go(at)
+
+    def _go(self, at: Point) -> None:
+        line = min(max(at.line, self._viewport.first), self._viewport.end - 1)
+        self.at = Point(line, min(max(at.column, 0), max(0, self._width() - 1)))
+        self._viewport.reveal(line)
+        self._selection.extend(self.at)
+
+    def _type(self, key: str, character: str | None) -> None:
+        typed = self.typing or ""
+        if key == "escape":
+            self.typing = None
+        elif key == "enter":
+            self.typing = None
+            if typed:
+                self.needle = typed
+            self._search(up=True)
+        elif key == "backspace":
+            self.typing = typed[:-1] if typed else None
+        elif character is not None and character.isprintable():
+            self.typing = typed + character
+
+    def _search(self, *, up: bool) -> None:
+        if not self.needle:
+            return
+        here = (self.at.line, self.at.column) if self.found is not None else (self.at.line, self._width())
+        step = -1 if up else 1
+        number = self.at.line
+        for _ in range(SEARCHED_LINES_AT_ONCE):
+            if not self._viewport.first <= number < self._viewport.end:
+                break
+            hits = find(self._viewport, number, self.needle)
+            for hit in reversed(hits) if up else hits:
+                place = (hit.line, hit.start)
+                if (place < here) if up else (place > here):
+                    self.found = hit
+                    self._go(Point(hit.line, hit.start))
+                    return
+            number += step
+        self.missing = True

@@ -1,0 +1,106 @@
+"""Which lines of a terminal are in view: the live screen or a place in its history."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+from hopx_tui.vt.row import Row
+from hopx_tui.vt.screen import VTScreen
+
+__all__ = ["Match", "Viewport"]
+
+
+@dataclass(frozen=True)
+class Match:
+    """A hit of a search: a line number and the columns it covers (end excluded)."""
+
+    line: int
+    start: int
+    end: int
+
+
+class Viewport:
+    """The window of the screen's height over history plus screen.
+
+    Lines are numbered from the first line that ever scrolled off, so that a number means the same line
+    while new output comes in and while the oldest lines are given up. In the alternate screen there is no
+    history.
+    """
+
+    def __init__(self, screen: VTScreen) -> None:
+        self._screen = screen
+        self._top: int | None = None
+
+    @property
+    def first(self) -> int:
+        """Number of the oldest line still kept."""
+        return self.live_top if self._screen.modes.alt_screen else self._screen.history.dropped
+
+    @property
+    def live_top(self) -> int:
+        """Number of the live screen's top line."""
+        history = self._screen.history
+        return history.dropped + len(history)
+
+    @property
+    def end(self) -> int:
+        """One past the number of the last line."""
+        return self.live_top + len(self._screen.rows)
+
+    @property
+    def top(self) -> int:
+        """Number of the line shown at the top."""
+        if self._top is None:
+            return self.live_top
+        return min(max(self._top, self.first), self.live_top)
+
+    @property
+    def behind(self) -> int:
+        """How many lines the view stands above the live screen; 0 when it follows."""
+        return self.live_top - self.top
+
+    def line(self, number: int) -> Row | str | None:
+        """The line of that number, None where there is none (any more)."""
+        live = number - self.live_top
+        if live >= 0:
+            rows = self._screen.rows
+            return rows[live] if live < len(rows) else None
+        if number < self.first:
+            return None
+        return self._screen.history[len(self._screen.history) + live]
+
+    def text(self, number: int) -> str:
+        """The text of a line without trailing blanks; empty where there is none."""
+        line = self.line(number)
+        if line is None:
+            return ""
+        return (line if isinstance(line, str) else line.text()).rstrip(" ")
+
+    def wrapped(self, number: int) -> bool:
+        """Whether the line goes on in the next one."""
+        line = self.line(number)
+        return isinstance(line, Row) and bool(line.wrapped)
+
+    def scroll(self, lines: int) -> bool:
+        """Move up (negative) or down; True when the view moved. At the bottom it follows output again."""
+        before = self.top
+        self.show_at(before + lines)
+        return self.top != before
+
+    def show_at(self, top: int) -> None:
+        """Put that line at the top."""
+        self._top = None if top >= self.live_top else max(top, self.first)
+
+    def reveal(self, number: int) -> None:
+        """Scroll as little as needed to have the line in view."""
+        height = len(self._screen.rows)
+        if number < self.top:
+            self.show_at(number)
+        elif number >= self.top + height:
+            self.show_at(number - height + 1)
+
+    def follow(self) -> bool:
+        """Back to the live screen; True when the view was elsewhere."""
+        was_behind = self.behind > 0
+        self._top = None
+        return was_behind

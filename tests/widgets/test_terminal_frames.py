@@ -1,0 +1,110 @@
+"""When frames are painted."""
+
+from __future__ import annotations
+
+import asyncio
+from importlib.metadata import version
+
+from textual.screen import Screen
+
+from hopx_tui.widgets.terminal import Terminal
+from hopx_tui.widgets.terminal_frames import FramePacer
+from tests.widgets.terminal_app import TerminalApp, running, until
+
+
+class Clock:
+    def __init__(self) -> None:
+        self.now = 100.0
+
+    def __call__(self) -> float:
+        return self.now
+
+
+class Stage:
+    """A pacer whose frames are listed: True for those that answer a key."""
+
+    def __init__(self, fps: int = 20) -> None:
+        self.frames: list[bool] = []
+        self.held = False
+        self.clock = Clock()
+        self.pacer = FramePacer(self.frames.append, lambda: self.held, fps=fps, clock=self.clock)
+
+
+async def test_the_first_frame_is_immediate_and_the_next_waits_for_the_cap():
+    stage = Stage()
+    for _ in range(5):
+        stage.pacer.request()
+    assert stage.frames == [False]
+    stage.clock.now += 0.06
+    await until(lambda: stage.frames == [False, False], "the capped frame")
+    await asyncio.sleep(0.06)
+    assert stage.frames == [False, False]
+
+
+async def test_a_key_bypasses_the_cap_once():
+    stage = Stage()
+    stage.pacer.request()
+    stage.pacer.key_pressed()
+    stage.pacer.request()
+    stage.pacer.request()
+    assert stage.frames == [False, True]
+    stage.pacer.cancel()
+    stage.pacer.key_pressed()
+    stage.clock.now += 1
+    stage.pacer.request()  # too late to be the key's answer
+    assert stage.frames == [False, True, False]
+
+
+async def test_a_synchronised_update_is_held_until_its_end():
+    stage = Stage()
+    stage.held = True
+    stage.pacer.key_pressed()
+    stage.pacer.request()
+    stage.pacer.request()
+    assert stage.frames == []
+    stage.held = False
+    stage.pacer.request()
+    assert stage.frames == [True]
+
+
+async def test_a_synchronised_update_without_end_is_shown_in_time():
+    stage = Stage()
+    stage.held = True
+    stage.pacer.request()
+    await until(lambda: stage.frames == [False], "150 ms", 2)
+    stage.pacer.request()
+    stage.clock.now += 0.2
+    stage.pacer.request()
+    assert len(stage.frames) == 2
+
+
+async def test_cancel_forgets_the_frame():
+    stage = Stage()
+    stage.pacer.request()
+    stage.pacer.request()
+    stage.pacer.cancel()
+    await asyncio.sleep(0.08)
+    assert stage.frames == [False]
+
+
+async def test_the_private_hooks_of_textual_are_still_there():
+    assert version("textual") == "8.2.8"
+    assert callable(Screen._on_timer_update)
+    async with running(TerminalApp()) as (app, pilot):
+        assert isinstance(app.screen._dirty_widgets, set)
+        terminal = app.query_one(Terminal)
+        await pilot.pause(0.1)
+        painted: list[int] = []
+        render = terminal.render_line
+
+        def note(y: int):
+            painted.append(y)
+            return render(y)
+
+        terminal.render_line = note
+        terminal.vt.change_style("31")
+        terminal._session._stream.feed_text("key")
+        terminal._paint(True)
+        assert painted == [0]  # within the same turn of the loop
+        await pilot.pause(0.1)
+        assert painted == [0]  # and not once more
