@@ -23,6 +23,9 @@ from hopx_tui.theme import ANSI_THEME, DEFAULT_THEME, THEMES
 from hopx_tui.tty.clipboard import Clipboard
 from hopx_tui.tty.cursor import DriverCursor
 
+_FEW_COLORS = ("", "linux", "screen", "dumb", "vt100")
+"""Terminals whose own sixteen colours are all there is."""
+
 OpenSource = Callable[[], Awaitable[tuple[str, str]]]
 """Gives base URL and API key, starting what must be started; raises ApiError with words for the person."""
 
@@ -39,7 +42,9 @@ class HopxApp(App[None], inherit_bindings=False):
     ]
 
     def __init__(self, settings: Settings, preferences: Preferences, open_source: OpenSource) -> None:
-        super().__init__(ansi_color=None)
+        self._start_theme = _start_theme(settings, preferences)
+        # Textual picks its filter for NO_COLOR now, before any theme is set.
+        super().__init__(ansi_color=True if self._start_theme == ANSI_THEME else None)
         self.settings = settings
         self.ascii_only = settings.ascii
         self._preferences = preferences
@@ -53,10 +58,7 @@ class HopxApp(App[None], inherit_bindings=False):
         """Show something at once; everything that waits for others goes on behind it."""
         for theme in THEMES:
             self.register_theme(theme)
-        wanted = self.settings.theme or self._preferences.theme or DEFAULT_THEME
-        self.theme = wanted if wanted in self.available_themes else DEFAULT_THEME
-        if os.environ.get("TERM", "") in ("linux", "screen", "dumb", "vt100"):
-            self.theme = ANSI_THEME
+        self.theme = self._start_theme
         source = self.settings.source
         words = "Starting the local engine …" if source.kind == "local" else f"Opening {source.base_url} …"
         await self.push_screen(StartScreen(self._source_name, words))
@@ -162,3 +164,11 @@ class HopxApp(App[None], inherit_bindings=False):
         """As above, for errors that know how to draw themselves."""
         self.crash = traceback.format_exc()
         self._close_messages_no_wait()
+
+
+def _start_theme(settings: Settings, preferences: Preferences) -> str:
+    """What was asked for, else what the terminal can show."""
+    wanted = settings.theme or preferences.theme
+    if wanted in {theme.name for theme in THEMES}:
+        return str(wanted)
+    return ANSI_THEME if os.environ.get("TERM", "") in _FEW_COLORS else DEFAULT_THEME

@@ -14,10 +14,12 @@ import json
 import os
 import secrets
 import shutil
+import signal
 import socket
 import sys
 import tempfile
-from collections.abc import AsyncIterator, Awaitable, Callable
+import threading
+from collections.abc import Awaitable, Callable
 from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta
 from typing import Any
@@ -282,7 +284,8 @@ class FakeCloud:
             return web.Response(status=status, text=page, content_type="text/html", headers=headers)
         code = knobs.error_code or f"CODE_{status}"
         if request.path.startswith("/v1"):
-            return control_error(status, code, f"refused with {status}", headers)
+            details = {} if knobs.retry_after is None else {"retry_after_seconds": knobs.retry_after}
+            return control_error(status, code, f"refused with {status}", headers, **details)
         refusal = agent_error(status, code, f"refused with {status}")
         refusal.headers.update(headers)
         raise refusal
@@ -440,9 +443,10 @@ class FakeCloud:
 
     async def _template(self, request: web.Request) -> web.Response:
         name = request.match_info["name"]
-        if name not in TEMPLATES:
-            return control_error(404, "TEMPLATE_NOT_FOUND", f"Template {name} not found")
-        return web.json_response(template_row(name))
+        for row in map(template_row, TEMPLATES):
+            if name in (row["name"], row["id"]):
+                return web.json_response(row)
+        return control_error(404, "TEMPLATE_NOT_FOUND", f"Template {name} not found")
 
 
 _TRANSITIONS = {
@@ -499,19 +503,22 @@ def _of(paths: Any, path: str) -> str | None:
     return next((prefix for prefix in paths if path.startswith(prefix)), None)
 
 
-@contextlib.asynccontextmanager
-async def running(**options: Any) -> AsyncIterator[FakeCloud]:
-    async with FakeCloud(**options) as cloud:
-        yield cloud
-
-
 async def _serve(arguments: argparse.Namespace) -> None:
+    stop = asyncio.Event()
+    loop = asyncio.get_running_loop()
+    for number in (signal.SIGTERM, signal.SIGINT):
+        loop.add_signal_handler(number, stop.set)
+    if arguments.until_eof:
+
+        def wait_for_eof() -> None:
+            sys.stdin.read()
+            with contextlib.suppress(RuntimeError):  # the loop may be closed by then
+                loop.call_soon_threadsafe(stop.set)
+
+        threading.Thread(target=wait_for_eof, daemon=True).start()
     async with FakeCloud(sandboxes=arguments.sandboxes, port=arguments.port, own_ports=arguments.own_ports) as cloud:
         print(json.dumps({"url": cloud.url, "api_key": cloud.api_key, "pid": os.getpid()}), flush=True)
-        if arguments.until_eof:
-            await asyncio.to_thread(sys.stdin.read)
-        else:
-            await asyncio.Event().wait()
+        await stop.wait()
 
 
 def main() -> None:
@@ -520,8 +527,7 @@ def main() -> None:
     parser.add_argument("--sandboxes", type=int, default=0)
     parser.add_argument("--own-ports", type=int, default=4, help="how many of them get a port of their own")
     parser.add_argument("--until-eof", action="store_true", help="end when stdin closes")
-    with contextlib.suppress(KeyboardInterrupt):
-        asyncio.run(_serve(parser.parse_args()))
+    asyncio.run(_serve(parser.parse_args()))
 
 
 if __name__ == "__main__":

@@ -39,12 +39,15 @@ class Control:
         self._orders = orders
         self._last = last
         self._writer: asyncio.StreamWriter | None = None
+        self._unsent: list[Mapping[str, Any]] = []
 
     async def run(self, ready: Mapping[str, Any]) -> bool:
         """Announce `ready`, then obey. True after the last order, False when the engine is gone."""
         reader, self._writer = await asyncio.open_connection(sock=self._connection, limit=LINE_LIMIT)
         pending = bytearray(self._early)
-        self._send(ready)
+        for message in (ready, *self._unsent):
+            self._send(message)
+        self._unsent.clear()
         try:
             while True:
                 while (end := pending.find(b"\n")) >= 0:
@@ -79,10 +82,8 @@ class Control:
         self._send({"op": "event", "event": name, **fields})
 
     def _send(self, message: Mapping[str, Any]) -> None:
-        if self._writer is not None and not self._writer.is_closing():
+        if self._writer is None:
+            # Nothing may come before "ready".
+            self._unsent.append(message)
+        elif not self._writer.is_closing():
             self._writer.write(msgspec.json.encode(message) + b"\n")
-
-    def close(self) -> None:
-        """Hang up."""
-        if self._writer is not None:
-            self._writer.close()

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import os
+import re
 import stat
 from collections.abc import Callable, Iterable
 
@@ -13,11 +14,16 @@ SCAN_SECONDS = 30.0
 RESERVE_BYTES = 1 << 30
 RESERVE_SHARE = 0.05
 
+_OCTAL = re.compile(rb"\\([0-7]{3})")
+
 
 def tree_bytes(roots: Iterable[bytes]) -> int:
-    """Disk blocks below `roots`, hard links once, other file systems and symbolic links not followed. Blocks;
-    for a thread."""
+    """Bytes of disk blocks below `roots`: hard links once, symbolic links and mounts not followed. Blocks; for a thread.
+
+    What is mounted below a root (the interpreter below the sandbox's home) is not the sandbox's own.
+    """
     total = 0
+    mounts = mount_points()
     linked: set[tuple[int, int]] = set()
     for root in roots:
         pending = [root]
@@ -34,12 +40,28 @@ def tree_bytes(roots: Iterable[bytes]) -> int:
                             if key in linked:
                                 continue
                             linked.add(key)
+                        path = os.fsencode(entry.path)
+                        if path in mounts:
+                            continue
                         total += status.st_blocks * 512
                         if stat.S_ISDIR(status.st_mode):
-                            pending.append(os.fsencode(entry.path))
+                            pending.append(path)
             except OSError:
                 continue
     return total
+
+
+def mount_points() -> frozenset[bytes]:
+    """Where something is mounted, as this process sees it; empty where the system does not tell."""
+    try:
+        with open("/proc/self/mountinfo", "rb") as file:
+            return frozenset(_unescape(line.split(b" ")[4]) for line in file)
+    except OSError:
+        return frozenset()
+
+
+def _unescape(path: bytes) -> bytes:
+    return _OCTAL.sub(lambda match: bytes([int(match[1], 8)]), path)
 
 
 class DiskWatch:

@@ -50,9 +50,13 @@ class Door:
 
     def _close_idle(self) -> None:
         kept = {request.protocol for request in self._gate.sockets.values()}
+        busy = {request.protocol for request in self._gate.busy.values()}
         for connection in self._server.connections:
-            if connection not in kept:
+            if connection in busy:
                 connection.close()
+            elif connection not in kept:
+                # `close` alone would end the connection's task and leave its client waiting.
+                connection.force_close()
 
     async def _until_idle(self, seconds: float) -> None:
         loop = asyncio.get_running_loop()

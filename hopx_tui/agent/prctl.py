@@ -9,21 +9,32 @@ import sys
 PR_SET_PDEATHSIG = 1
 PR_SET_DUMPABLE = 4
 PR_SET_NAME = 15
+PR_CAPBSET_DROP = 24
 PR_SET_CHILD_SUBREAPER = 36
+PR_CAP_AMBIENT = 47
+PR_CAP_AMBIENT_LOWER = 3
+CAP_SYS_PTRACE = 19
 M_ARENA_MAX = -8
 
 
-def _prctl(option: int, value: int | bytes) -> bool:
+def _prctl(option: int, value: int | bytes, more: int = 0) -> bool:
     if sys.platform != "linux":
         return False
     libc = ctypes.CDLL(None, use_errno=True)
     argument = ctypes.c_char_p(value) if isinstance(value, bytes) else ctypes.c_ulong(value)
-    return bool(libc.prctl(ctypes.c_int(option), argument, 0, 0, 0) == 0)
+    return bool(libc.prctl(ctypes.c_int(option), argument, ctypes.c_ulong(more), 0, 0) == 0)
 
 
 def hide_memory() -> bool:
     """Refuse ptrace and /proc/PID/{mem,environ,fd} to other programs of the same user."""
     return _prctl(PR_SET_DUMPABLE, 0)
+
+
+def forgo_tracing() -> bool:
+    """Programs started from now on never gain CAP_SYS_PTRACE, which root has in a user namespace and which
+    overrules `hide_memory`. Debugging one's own processes does not need it."""
+    _prctl(PR_CAP_AMBIENT, PR_CAP_AMBIENT_LOWER, CAP_SYS_PTRACE)
+    return _prctl(PR_CAPBSET_DROP, CAP_SYS_PTRACE)
 
 
 def gather_orphans() -> bool:

@@ -165,9 +165,11 @@ def parse_ps(text: str) -> dict[int, ProcessStat]:
         if len(parts) < 13:
             continue
         try:
+            days, _, clock = parts[6].rpartition("-")
             seconds = 0.0
-            for piece in parts[6].replace("-", ":").split(":"):
+            for piece in clock.split(":"):
                 seconds = seconds * 60 + float(piece)
+            seconds += float(days or 0) * 86400
             started = time.mktime(time.strptime(" ".join(parts[7:12]), "%a %b %d %H:%M:%S %Y"))
             pid, ppid, group = int(parts[0]), int(parts[1]), int(parts[2])
             nice, rss = int(float(parts[4])), int(parts[5]) * 1024

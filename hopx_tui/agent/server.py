@@ -86,6 +86,7 @@ class AgentProcess:
             endpoints=self._endpoints,
             uptime=self._uptime,
         )
+        self._terminals = Terminals(self.children, environment, paths, counters)
         self._routes: tuple[Route, ...] = (
             *service.routes(),
             *Metrics(config, sampler, disk, counters, jobs, uptime=self._uptime).routes(),
@@ -95,7 +96,7 @@ class AgentProcess:
             *Commands(launcher, jobs, pausing).routes(),
             *Code(launcher, jobs, pausing, scratch=config.state, search_path=self._search_path).routes(),
             *jobs.routes(),
-            *Terminals(self.children, environment, paths, counters).routes(),
+            *self._terminals.routes(),
         )
         verifier = TokenVerifier(bytes.fromhex(config.token_key), config.sandbox_id, clock=time.time)
         gate = Gate(self._routes, verifier=verifier, allowed_hosts=config.allowed_hosts, counters=counters)
@@ -127,11 +128,14 @@ class AgentProcess:
         await self.door.open()
 
     async def stop(self) -> None:
-        """End every program of the sandbox: TERM, and KILL after two seconds."""
+        """End every program of the sandbox: TERM (HUP in terminals, whose shells ignore TERM), and KILL after two
+        seconds."""
         loop = asyncio.get_running_loop()
         programs = await loop.run_in_executor(None, below, os.getpid())
-        for number in (signal.SIGTERM, signal.SIGHUP, signal.SIGCONT):
-            signal_all(programs, number)
+        leaders = self._terminals.leaders
+        signal_all((each for each in programs if each.session not in leaders), signal.SIGTERM)
+        signal_all((each for each in programs if each.session in leaders), signal.SIGHUP)
+        signal_all(programs, signal.SIGCONT)
         deadline = loop.time() + TERM_GRACE_SECONDS
         while programs and loop.time() < deadline:
             await asyncio.sleep(0.02)
@@ -145,7 +149,7 @@ class AgentProcess:
         for task in self._background:
             task.cancel()
         await asyncio.gather(*self._background, return_exceptions=True)
-        await self._server.shutdown(1.0)
+        await self._server.shutdown(5.0)
         self.children.close()
         self._sampler.close()
 

@@ -33,6 +33,7 @@ def supervise(control_fd: int, listen_fd: int, serve: Callable[[], int]) -> int:
     everything as well.
     """
     prctl.hide_memory()
+    prctl.forgo_tracing()
     prctl.gather_orphans()
     prctl.set_name("hopx-supervisor")
     wake_read, wake_write = os.pipe()

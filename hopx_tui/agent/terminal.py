@@ -36,13 +36,14 @@ class _Message(msgspec.Struct):
 
 
 class Terminals:
-    """Serves terminals; `close` hangs all of them up."""
+    """Serves terminals; `leaders` are the process ids of the open ones' shells, and so their sessions' ids."""
 
     def __init__(self, children: Children, environment: Environment, paths: PathMap, counters: Counters) -> None:
         self._children = children
         self._environment = environment
         self._paths = paths
         self._counters = counters
+        self.leaders: set[int] = set()
 
     def routes(self) -> Iterable[Route]:
         """The one websocket."""
@@ -57,6 +58,7 @@ class Terminals:
             raise AgentError(400, "INVALID_REQUEST", "/terminal is a websocket")
         session = self._open(columns, lines)
         self._counters.streams += 1
+        self.leaders.add(session.child.pid)
         try:
             await websocket.prepare(request)
             _small_send_buffer(request)
@@ -67,6 +69,7 @@ class Terminals:
         finally:
             self._counters.streams -= 1
             await session.hang_up()
+            self.leaders.discard(session.child.pid)
         return websocket
 
     def _open(self, columns: int, lines: int) -> PtySession:

@@ -170,9 +170,7 @@ class Agent:
         await self._authorised(attempt)
 
     @asynccontextmanager
-    async def _download(
-        self, path: RemotePath, what: str, headers: Mapping[str, str]
-    ) -> AsyncIterator[httpx.Response]:
+    async def _download(self, path: RemotePath, what: str, headers: Mapping[str, str]) -> AsyncIterator[httpx.Response]:
         plain_body = {**headers, "Accept": "*/*", "Accept-Encoding": "identity"}
         url = f"{self.origin}/files/download"
         async with self._http.stream("GET", url, what=what, headers=plain_body, params=_where(path)) as response:
@@ -232,9 +230,7 @@ class Agent:
         async def pieces() -> AsyncIterator[bytes]:
             yield content
 
-        await self._authorised(
-            lambda headers: self._send(path, len(content), pieces(), headers, overwrite=overwrite)
-        )
+        await self._authorised(lambda headers: self._send(path, len(content), pieces(), headers, overwrite=overwrite))
 
     async def mkdir(self, path: RemotePath) -> None:
         """Make a directory and those above it; one that exists is fine."""
@@ -246,9 +242,7 @@ class Agent:
 
     async def exists(self, path: RemotePath) -> bool:
         what = f"look for {_shown(path)}"
-        return decode(
-            await self._call("GET", "/files/exists", what, params=_where(path)), Existence, what=what
-        ).exists
+        return decode(await self._call("GET", "/files/exists", what, params=_where(path)), Existence, what=what).exists
 
     # -- commands and variables ------------------------------------------------------------------------------
 

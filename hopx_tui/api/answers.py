@@ -94,7 +94,8 @@ def error_from_answer(status: int, headers: Mapping[str, str], body: bytes, *, w
     details = _object(envelope.get("details"))
     code = envelope.get("code")
     code = plain(str(code), 60) if code else None
-    text = _message(envelope) or ("" if body[:1] == b"{" else excerpt(body)) or _WORDS.get(status, f"the server answered {status}")
+    unknown = "" if body[:1] == b"{" else excerpt(body)
+    text = _message(envelope) or unknown or _WORDS.get(status, f"the server answered {status}")
     request_id = headers.get("x-request-id") or envelope.get("request_id")
     kind = _KINDS.get(status, ServerError if status >= 500 else InvalidRequest)
     return kind(
@@ -148,9 +149,7 @@ def _hint(status: int, code: str | None, details: Mapping[str, Any]) -> str:
     return "The fault is on the server's side; try again." if status >= 500 else ""
 
 
-def _retry_after(
-    headers: Mapping[str, str], envelope: Mapping[str, Any], details: Mapping[str, Any]
-) -> float | None:
+def _retry_after(headers: Mapping[str, str], envelope: Mapping[str, Any], details: Mapping[str, Any]) -> float | None:
     """Seconds to wait, as told by the header (seconds or a date), the body or its details."""
     told = [headers.get("retry-after")]
     for source in (details, envelope):

@@ -30,7 +30,7 @@ _RECEIVE_BUFFER = 64 * 1024
 _LARGEST_FRAME = 16 * 1024 * 1024
 _LARGEST_INPUT = 32 * 1024
 _PING_SECONDS = 20.0
-_CLOSE_SECONDS = 1.0
+_CLOSE_SECONDS = 0.25  # the peer's goodbye lies behind output nobody reads any more: do not wait for it long
 _SILENT = logging.Logger("websocket", logging.CRITICAL + 1)  # the library's debug log would hold the token
 
 _REASONS = {
@@ -69,7 +69,7 @@ class _Connect(connect):
 class PtyLink:
     """One terminal. `read` is for one reader at a time; writing and resizing may happen meanwhile.
 
-    Not reading stops the sender after some 200 KB in all (terminal.md section 6).
+    Not reading stops the sender after some 200 KB in all (terminal.md section 6), and for as long as one likes.
     """
 
     def __init__(
@@ -90,6 +90,10 @@ class PtyLink:
         self._ping_seconds = ping_seconds
         self._socket: ClientConnection | None = None
         self._closed = False
+        self._dead = False
+        self._heard = 0
+        self._reading = False
+        self._pinging: asyncio.Task[None] | None = None
         self._decoder = msgspec.json.Decoder(_Frame)
 
     async def connect(self) -> None:
@@ -101,9 +105,12 @@ class PtyLink:
             token = await self._tokens.replace(token)
             link = await self._open(token.value)
         self._socket = link
-        self._closed = False
+        self._closed = self._dead = False
+        self._pinging = asyncio.create_task(self._keep_alive(link), name="terminal keep-alive")
         try:
             await self.resize(*self._size)  # for servers that do not read the size in the address
+        except Closed:
+            pass  # reading tells what came before, and why
         except BaseException:
             await self.close()
             raise
@@ -112,10 +119,14 @@ class PtyLink:
         """The next output, or the shell's end; Closed when the connection dropped before."""
         while True:
             link = self._link()
+            self._reading = True
             try:
                 message = await link.recv()
             except ConnectionClosed as error:
                 raise self._dropped(error) from error
+            finally:
+                self._reading = False
+            self._heard += 1
             answer = self._understood(message)
             if answer is not None:
                 return answer
@@ -133,12 +144,29 @@ class PtyLink:
         """Hang up. Safe to call twice, while reading, and to cancel."""
         link, self._socket = self._socket, None
         self._closed = True
+        if self._pinging is not None:
+            self._pinging.cancel()
         if link is None:
             return
         try:
             await link.close()
         finally:
             link.transport.abort()  # a server that floods does not see the goodbye
+
+    async def _keep_alive(self, link: ClientConnection) -> None:
+        """Drop a connection that is silent although somebody reads: who does not read hears no pong either."""
+        with suppress(ConnectionClosed):
+            while True:
+                await asyncio.sleep(self._ping_seconds)
+                heard = self._heard
+                pong = await link.ping()
+                try:
+                    async with asyncio.timeout(self._ping_seconds):
+                        await asyncio.shield(pong)
+                except TimeoutError:
+                    if self._reading and self._heard == heard:
+                        self._dead = True
+                        link.transport.abort()
 
     def _link(self) -> ClientConnection:
         if self._socket is None:
@@ -172,7 +200,7 @@ class PtyLink:
         if self._closed:
             return Closed("The terminal was closed here.")
         received, sent = error.rcvd, error.sent
-        if received is None and sent is not None and "ping" in sent.reason:
+        if self._dead:
             return Closed(
                 f"The terminal's connection is dead: no sign of life for {self._ping_seconds:g} s.",
                 hint="Connect again; the shell there has ended.",
@@ -221,8 +249,7 @@ class PtyLink:
                 max_queue=1,
                 max_size=_LARGEST_FRAME,
                 open_timeout=None,
-                ping_interval=self._ping_seconds,
-                ping_timeout=self._ping_seconds,
+                ping_interval=None,  # _keep_alive does it
                 close_timeout=_CLOSE_SECONDS,
                 logger=_SILENT,
             )

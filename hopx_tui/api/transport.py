@@ -88,9 +88,7 @@ class Http:
     ) -> bytes:
         client = self._client(url)
         timeout = httpx.Timeout(None, connect=_CONNECT_SECONDS)
-        request = client.build_request(
-            method, url, headers=headers, params=params, content=content, timeout=timeout
-        )
+        request = client.build_request(method, url, headers=headers, params=params, content=content, timeout=timeout)
         response = await client.send(request, stream=True)
         try:
             if response.is_success:
@@ -137,9 +135,7 @@ class Http:
                 self._near = httpx.AsyncClient(transport=transport, trust_env=False)
             return self._near
         if self._far is None:
-            limits = httpx.Limits(
-                max_connections=64, max_keepalive_connections=64, keepalive_expiry=_KEEPALIVE_SECONDS
-            )
+            limits = httpx.Limits(max_connections=64, max_keepalive_connections=64, keepalive_expiry=_KEEPALIVE_SECONDS)
             try:
                 self._far = httpx.AsyncClient(verify=self.ssl_context, limits=limits)
             except (ValueError, ImportError, OSError) as error:  # a broken proxy or certificate setting
@@ -280,4 +276,3 @@ def _html(response: httpx.Response, body: bytes, what: str) -> BadResponse:
         hint="Is this the right server?",
         status=response.status_code,
     )
-

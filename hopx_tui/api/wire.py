@@ -108,9 +108,7 @@ def _key(name: str) -> bytes:
 
 def _spelled_otherwise(model: type[Model], body: bytes) -> bool:
     """Whether another spelling stands instead of the model's own (a quoted key cannot occur in a value)."""
-    return any(
-        key not in body and any(other in body for other in others) for key, others in _spellings(model)
-    )
+    return any(key not in body and any(other in body for other in others) for key, others in _spellings(model))
 
 
 class _MisfitError(Exception):

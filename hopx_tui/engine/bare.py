@@ -13,7 +13,7 @@ from typing import Any
 from hopx_tui.engine import processes, supervisor
 from hopx_tui.engine.cgroups import Group
 from hopx_tui.engine.runtime import Runtime
-from hopx_tui.engine.session import Launch, Session, stop_all
+from hopx_tui.engine.session import Launch, Session, spawn, stop_all
 
 FREEZE_ROUNDS = 50
 MARK = "HOPX_SANDBOX_ID"
@@ -61,7 +61,7 @@ class BareSession(Session):
             "--control-fd", str(control.fileno()), "--listen-fd", str(listener.fileno())
         )
         try:
-            child = subprocess.Popen(
+            child = spawn(
                 [
                     self._runtime.interpreter,
                     "-I",
@@ -72,13 +72,10 @@ class BareSession(Session):
                     "--",
                     *agent,
                 ],
-                stdin=subprocess.DEVNULL,
-                stdout=log_file,
-                stderr=log_file,
-                pass_fds=(reading, control.fileno(), listener.fileno()),
-                cwd=launch.directory / "workspace",
-                env=bare_environment(launch.sandbox_id, launch.directory / "root"),
-                start_new_session=True,
+                (reading, control.fileno(), listener.fileno()),
+                log_file,
+                str(launch.directory / "workspace"),
+                bare_environment(launch.sandbox_id, launch.directory / "root"),
             )
         finally:
             os.close(reading)
@@ -92,6 +89,9 @@ class BareSession(Session):
             child.wait()
             raise
         return child
+
+    async def _settle(self) -> None:
+        """Nothing besides the agent has to come up."""
 
     def freeze(self) -> None:
         # never the control group: a frozen supervisor could not end its family with the engine

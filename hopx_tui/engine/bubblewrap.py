@@ -15,10 +15,10 @@ from typing import Any
 
 from hopx_tui.engine import network, processes
 from hopx_tui.engine.cgroups import Group
-from hopx_tui.engine.errors import StartFailed
+from hopx_tui.engine.errors import StartError
 from hopx_tui.engine.mounts import Host, Plan, bubblewrap_arguments, environment, etc_files
 from hopx_tui.engine.runtime import Runtime, is_below
-from hopx_tui.engine.session import Launch, Session, stop_all
+from hopx_tui.engine.session import Launch, Session, spawn, stop_all
 
 FOLDERS = {
     "/workspace": "workspace",
@@ -125,14 +125,10 @@ class BubblewrapSession(Session):
             agent = self._bubblewrap.runtime.command(
                 "--control-fd", str(control.fileno()), "--listen-fd", str(launch.listener.fileno())
             )
-            child = subprocess.Popen(
+            child = spawn(
                 [self._bubblewrap.program, "--args", str(options), "--", *agent],
-                stdin=subprocess.DEVNULL,
-                stdout=log_file,
-                stderr=log_file,
-                pass_fds=(options, info_write, block_read, control.fileno(), launch.listener.fileno()),
-                cwd="/",
-                env={"PATH": os.defpath},
+                (options, info_write, block_read, control.fileno(), launch.listener.fileno()),
+                log_file,
             )
             os.close(info_write)
             info_write = -1
@@ -158,7 +154,7 @@ class BubblewrapSession(Session):
         """Pin pid 1 while it is blocked, put it into its groups, give it a network."""
         init = processes.read(int(info["child-pid"]))
         if init is None or init.parent != child.pid:
-            raise StartFailed("bubblewrap ended while it set the sandbox up")
+            raise StartError("bubblewrap ended while it set the sandbox up")
         self._init = init
         self._namespace = processes.namespace_of(init.pid)
         self._init_handle = os.pidfd_open(init.pid)
@@ -214,7 +210,7 @@ class BubblewrapSession(Session):
 
 
 async def read_info(descriptor: int) -> dict[str, Any]:
-    """What bubblewrap tells about the namespaces it made. Raises StartFailed when it ended instead."""
+    """What bubblewrap tells about the namespaces it made. Raises StartError when it ended instead."""
     loop = asyncio.get_running_loop()
     os.set_blocking(descriptor, False)
     collected = b""
@@ -230,12 +226,12 @@ async def read_info(descriptor: int) -> dict[str, Any]:
                 except BlockingIOError:
                     continue
                 if not chunk:
-                    raise StartFailed("bubblewrap could not set the sandbox up")
+                    raise StartError("bubblewrap could not set the sandbox up")
                 collected += chunk
                 if collected.rstrip().endswith(b"}"):
                     break
     except TimeoutError as error:
-        raise StartFailed("bubblewrap did not answer") from error
+        raise StartError("bubblewrap did not answer") from error
     finally:
         loop.remove_reader(descriptor)
     parsed: dict[str, Any] = json.loads(collected)

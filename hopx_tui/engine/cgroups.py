@@ -62,14 +62,15 @@ def _memberships(text: str) -> dict[str, str]:
     return found
 
 
-def _writable_v2(mount: Path, path: str) -> Path | None:
-    """The nearest group at or above ours in which we may make groups and move processes."""
+def _writable_v2(mount: Path, path: str) -> list[Path]:
+    """The groups, from ours upwards, in which we may make groups and move processes."""
     folder = mount / path.strip("/")
+    found = []
     while True:
         if os.access(folder, os.W_OK) and os.access(folder / "cgroup.procs", os.W_OK):
-            return folder
-        if folder == mount:
-            return None
+            found.append(folder)
+        if folder == mount or mount not in folder.parents:
+            return found
         folder = folder.parent
 
 
@@ -87,14 +88,14 @@ def candidates(mounts: str, memberships: str, name: str) -> Controllers:
     version = 0
     for point, kind, options in _mounts(mounts):
         if kind == "cgroup2":
-            parent = _writable_v2(Path(point), ours.get("", "/"))
-            if parent is not None:
-                freezer = parent / name
-                handed_down = _words(parent / "cgroup.subtree_control")
-                if "memory" in handed_down:
-                    memory, version = parent / name, 2
-                if "cpu" in handed_down:
-                    cpu, version = parent / name, 2
+            parents = _writable_v2(Path(point), ours.get("", "/"))
+            # limits need a parent that hands its controllers down, freezing works in any group
+            limiting = [each for each in parents if "memory" in _words(each / "cgroup.subtree_control")]
+            if limiting:
+                memory, version = limiting[0] / name, 2
+                cpu = memory if "cpu" in _words(limiting[0] / "cgroup.subtree_control") else None
+            if parents:
+                freezer = (limiting or parents)[0] / name
             continue
         for controller in ("memory", "cpu"):
             folder = Path(point) / ours.get(controller, "/").strip("/")

@@ -116,9 +116,9 @@ def _run_locked(options: argparse.Namespace, state: StateDir) -> int:
 
     try:
         server.run(wanted, announce)
-    except server.PortTaken as error:
+    except server.PortError as error:
         return _report(options, str(error), PORT)
-    except isolation.NoIsolation as error:
+    except isolation.IsolationError as error:
         return _report(options, f"Isolation was demanded, but {error}", ISOLATION)
     finally:
         os.close(lock)

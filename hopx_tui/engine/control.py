@@ -13,7 +13,7 @@ log = logging.getLogger(__name__)
 LINE_LIMIT = 1 << 20
 
 
-class ControlClosed(Exception):
+class ChannelError(Exception):
     """The agent hung up, or did not answer in time."""
 
 
@@ -38,23 +38,23 @@ class ControlChannel:
         self._write(config)
 
     async def answer(self, op: str, timeout: float) -> dict[str, Any]:
-        """Wait for a line with this op. Raises ControlClosed."""
+        """Wait for a line with this op. Raises ChannelError."""
         if self.closed:
-            raise ControlClosed(f"the agent hung up before {op}")
+            raise ChannelError(f"the agent hung up before {op}")
         waiting = self._waiting.setdefault(op, asyncio.get_running_loop().create_future())
         try:
             return await asyncio.wait_for(asyncio.shield(waiting), timeout)
         except TimeoutError as error:
-            raise ControlClosed(f"the agent did not answer {op} within {timeout:g} s") from error
+            raise ChannelError(f"the agent did not answer {op} within {timeout:g} s") from error
         finally:
             if not waiting.done():
                 waiting.cancel()
             self._waiting.pop(op, None)
 
     async def request(self, op: str, timeout: float) -> dict[str, Any]:
-        """Send an operation and wait for its answer. Raises ControlClosed."""
+        """Send an operation and wait for its answer. Raises ChannelError."""
         if self.closed:
-            raise ControlClosed(f"the agent hung up before {op}")
+            raise ChannelError(f"the agent hung up before {op}")
         self._write({"op": op})
         return await self.answer(op, timeout)
 
@@ -68,7 +68,7 @@ class ControlChannel:
 
     def _write(self, line: Mapping[str, Any]) -> None:
         if self._writer is None:
-            raise ControlClosed("the line to the agent is not open")
+            raise ChannelError("the line to the agent is not open")
         self._writer.write(json.dumps(line).encode() + b"\n")
 
     async def _listen(self, reader: asyncio.StreamReader) -> None:
@@ -81,7 +81,7 @@ class ControlChannel:
             already, self.closed = self.closed, True
             for waiting in self._waiting.values():
                 if not waiting.done():
-                    waiting.set_exception(ControlClosed("the agent ended"))
+                    waiting.set_exception(ChannelError("the agent ended"))
                     waiting.exception()  # nobody may be waiting any more
             if self._writer is not None:
                 self._writer.close()

@@ -50,5 +50,5 @@ def conflict(message: str, **details: Any) -> ControlError:
     return ControlError(409, "CONFLICT", message, details)
 
 
-class StartFailed(Exception):
+class StartError(Exception):
     """A sandbox did not come up; the text says why, for a person."""

@@ -33,12 +33,12 @@ class Isolation:
     bubblewrap: Bubblewrap | None
 
 
-class NoIsolation(Exception):
+class IsolationError(Exception):
     """Isolation was demanded and cannot be had; the text is a sentence."""
 
 
 def decide(wanted: str, runtime: Runtime, hidden: tuple[str, ...], scratch: Path) -> Isolation:
-    """`wanted`: auto | bwrap | none. Raises NoIsolation. Blocks for some 100 ms."""
+    """`wanted`: auto | bwrap | none. Raises IsolationError. Blocks for some 100 ms."""
     if wanted == "none":
         return Isolation("none", "Isolation was switched off with --isolation none.", "host", None, None)
     program = shutil.which("bwrap")
@@ -53,7 +53,7 @@ def decide(wanted: str, runtime: Runtime, hidden: tuple[str, ...], scratch: Path
             return Isolation("bwrap", None, "host" if missing else "own", missing, wrapper)
         reason = f"bubblewrap does not work here: {reason}"
     if wanted == "bwrap":
-        raise NoIsolation(reason)
+        raise IsolationError(reason)
     return Isolation("none", reason, "host", None, None)
 
 

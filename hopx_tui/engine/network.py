@@ -8,7 +8,7 @@ import shutil
 import subprocess
 import time
 
-from hopx_tui.engine.errors import StartFailed
+from hopx_tui.engine.errors import StartError
 
 NAMESERVER = "169.254.1.1"  # pasta hands these queries to the host's resolver
 UP_SECONDS = 3.0
@@ -58,11 +58,11 @@ def is_up(pid: int) -> bool:
 
 
 async def wait_up(uplink: subprocess.Popen[bytes], pid: int) -> None:
-    """Return when the sandbox is connected. Raises StartFailed."""
+    """Return when the sandbox is connected. Raises StartError."""
     deadline = time.monotonic() + UP_SECONDS
     while not is_up(pid):
         if uplink.poll() is not None:
-            raise StartFailed(f"the sandbox's network could not be set up (pasta ended: {uplink.returncode})")
+            raise StartError(f"the sandbox's network could not be set up (pasta ended: {uplink.returncode})")
         if time.monotonic() > deadline:
-            raise StartFailed("the sandbox's network did not come up")
+            raise StartError("the sandbox's network did not come up")
         await asyncio.sleep(0.003)

@@ -13,7 +13,7 @@ from typing import Any
 
 from hopx_tui.engine import ports
 from hopx_tui.engine.doorman import Doorman
-from hopx_tui.engine.errors import ControlError, StartFailed, conflict, sandbox_not_found
+from hopx_tui.engine.errors import ControlError, StartError, conflict, sandbox_not_found
 from hopx_tui.engine.events import EventLog
 from hopx_tui.engine.record import Record
 from hopx_tui.engine.session import Session
@@ -60,9 +60,9 @@ class Sandbox:
         return self.record.status
 
     async def boot(self) -> None:
-        """Bring a new sandbox up. Raises StartFailed, ControlError when it was killed meanwhile."""
+        """Bring a new sandbox up. Raises StartError, ControlError when it was killed meanwhile."""
         async with self._transition():
-            await self._run()
+            await self._run(required=True)
 
     async def pause(self) -> None:
         """running -> paused; on a paused one nothing happens."""
@@ -87,7 +87,7 @@ class Sandbox:
             self._doorman.close()
             try:
                 await session.accept()
-            except StartFailed as error:
+            except StartError as error:
                 await session.end()
                 await self._fell(session)
                 raise conflict(f"Sandbox {self.record.id} did not resume: {error}") from error
@@ -118,8 +118,8 @@ class Sandbox:
             self._doorman.close()
             self.record.status = "creating"
             try:
-                await self._run()
-            except StartFailed as error:
+                await self._run(required=False)
+            except StartError as error:
                 await self._doorman.open("SANDBOX_STOPPED")
                 await self._become("stopped", "start_failed")
                 raise conflict(f"Sandbox {self.record.id} did not start: {error}") from error
@@ -227,34 +227,34 @@ class Sandbox:
             status=self.status,
         )
 
-    async def _run(self) -> None:
+    async def _run(self, *, required: bool) -> None:
         session = self._open_session(self.record, self.directory, self._listener, self._ended, self._on_event)
         self._session = session
         try:
             await session.start()
-        except StartFailed:
+        except StartError:
             self._session = None
             if self.gone:
                 raise sandbox_not_found(self.record.id) from None
             raise
         if self.gone:
             raise sandbox_not_found(self.record.id)
-        await self._become("running", None)
+        await self._become("running", None, required=required)
 
-    async def _become(self, status: str, reason: str | None) -> None:
+    async def _become(self, status: str, reason: str | None, *, required: bool = False) -> None:
         self.record.status = status
         self.record.status_reason = reason
-        await self._save()
+        await self._save(required=required)
         self._events.record(status, self.record.id, reason=reason)
 
-    async def _save(self) -> None:
+    async def _save(self, *, required: bool = False) -> None:
         if self.gone:
             return
         try:
             await asyncio.to_thread(self.record.save, self.directory / "meta.json")
         except OSError as error:
-            if self.record.status == "creating" or not self.directory.exists():
-                raise StartFailed(f"its state cannot be written: {error.strerror}") from error
+            if required:
+                raise StartError(f"its state cannot be written: {error.strerror}") from error
             # what runs keeps running on a full disk; the next save has another chance
             log.error("state of sandbox %s cannot be written: %s", self.record.id, error)
 
@@ -288,8 +288,8 @@ class Sandbox:
 
 
 def open_port(preferred: int | None) -> socket.socket:
-    """The listening socket of a sandbox. Raises StartFailed."""
+    """The listening socket of a sandbox. Raises StartError."""
     try:
         return ports.listen_anywhere(preferred)
     except OSError as error:
-        raise StartFailed(f"no port is free: {error.strerror}") from error
+        raise StartError(f"no port is free: {error.strerror}") from error

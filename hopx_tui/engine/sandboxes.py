@@ -17,7 +17,7 @@ from pathlib import Path
 
 from hopx_tui.engine import record as records
 from hopx_tui.engine.cgroups import Limits
-from hopx_tui.engine.errors import ControlError, StartFailed, invalid, sandbox_not_found
+from hopx_tui.engine.errors import ControlError, StartError, invalid, sandbox_not_found
 from hopx_tui.engine.events import EventLog
 from hopx_tui.engine.paths import StateDir, StateError
 from hopx_tui.engine.record import Record
@@ -124,7 +124,7 @@ class Sandboxes:
                 env_vars=env_vars,
             )
             sandbox = self._take_in(record, directory, listener)
-        except (OSError, StartFailed) as error:
+        except (OSError, StartError) as error:
             if listener is not None:
                 listener.close()
             with contextlib.suppress(OSError):
@@ -132,7 +132,7 @@ class Sandboxes:
             raise _not_created(error) from error
         try:
             await sandbox.boot()
-        except (OSError, StartFailed) as error:
+        except (OSError, StartError) as error:
             self._events.record("create_failed", sandbox_id, reason=str(error))
             await self.kill(sandbox_id, "create_failed_cleanup")
             raise _not_created(error) from error
@@ -179,7 +179,7 @@ class Sandboxes:
             try:
                 record = records.load(meta)
                 listener = open_port(record.port)
-            except (StateError, StartFailed) as error:
+            except (StateError, StartError) as error:
                 self._set_aside(directory, str(error))
                 continue
             record.port = listener.getsockname()[1]

@@ -49,7 +49,7 @@ class Options:
     agent: str | None  # a file to run instead of the agent (tests)
 
 
-class PortTaken(Exception):
+class PortError(Exception):
     """The port asked for is in use; the text is a sentence."""
 
 
@@ -67,7 +67,7 @@ class Engine:
         self._tokens = TokenIssuer(bytes.fromhex(settings.signing_key), time.time)
 
     async def serve(self, announce: Callable[[owner.Running], None]) -> None:
-        """Serve until told to end. Raises NoIsolation, StateError, OSError."""
+        """Serve until told to end. Raises IsolationError, StateError, OSError."""
         loop = asyncio.get_running_loop()
         for number in (signal.SIGTERM, signal.SIGINT, signal.SIGHUP):
             loop.add_signal_handler(number, self._end.set)
@@ -139,7 +139,7 @@ class Engine:
         return {
             "memory": "hard" if self._controllers.memory is not None else "none",
             "cpu": "hard" if self._controllers.cpu is not None else "none",
-            "disk": "none",
+            "disk": "soft",  # the agent measures and refuses writes over the quota
         }
 
     def _open_session(
@@ -187,15 +187,15 @@ class Engine:
 
 
 def open_listener(asked: int | None, kept: int | None) -> socket.socket:
-    """The engine's socket: exactly the port asked for, else the kept one if free. Raises PortTaken."""
+    """The engine's socket: exactly the port asked for, else the kept one if free. Raises PortError."""
     try:
         return ports.listen(asked) if asked else ports.listen_anywhere(kept)
     except OSError as error:
-        raise PortTaken(f"Port {asked or ''} cannot be used: {error.strerror}.".replace("  ", " ")) from error
+        raise PortError(f"Port {asked or ''} cannot be used: {error.strerror}.".replace("  ", " ")) from error
 
 
 def run(options: Options, announce: Callable[[owner.Running], None]) -> None:
-    """Own the state directory and serve. Raises StateError, PortTaken, NoIsolation. The lock is held."""
+    """Own the state directory and serve. Raises StateError, PortError, IsolationError. The lock is held."""
     settings = owner.load_settings(options.state)
     listener = open_listener(options.port, settings.port)
     try:

@@ -17,8 +17,8 @@ from typing import Any
 
 from hopx_tui.engine import processes
 from hopx_tui.engine.cgroups import Group, Limits
-from hopx_tui.engine.control import ControlChannel, ControlClosed
-from hopx_tui.engine.errors import StartFailed
+from hopx_tui.engine.control import ChannelError, ControlChannel
+from hopx_tui.engine.errors import StartError
 
 log = logging.getLogger(__name__)
 READY_SECONDS = 20.0
@@ -129,7 +129,7 @@ class Session(ABC):
 
     @abstractmethod
     async def _spawn(self, control: socket.socket, log_file: int) -> subprocess.Popen[bytes]:
-        """Start the processes, with the agent's end of the control line. Raises OSError, StartFailed."""
+        """Start the processes, with the agent's end of the control line. Raises OSError, StartError."""
 
     @abstractmethod
     def _configuration(self) -> dict[str, Any]:
@@ -147,14 +147,16 @@ class Session(ABC):
     def _kill(self) -> None:
         """Order the end of everything; `wait` tells when it has come."""
 
+    @abstractmethod
     async def _settle(self) -> None:
         """Whatever must be true besides the agent's readiness before the sandbox is called running."""
 
+    @abstractmethod
     def _after_end(self) -> None:
         """Free what the processes used. They are dead."""
 
     async def start(self) -> None:
-        """Return when the agent serves. Raises StartFailed, with nothing left running."""
+        """Return when the agent serves. Raises StartError, with nothing left running."""
         ours, theirs = socket.socketpair()
         try:
             self.group.make(self.launch.limits)
@@ -166,12 +168,12 @@ class Session(ABC):
             self.control.configure(self._configuration())
             await self.control.answer("ready", READY_SECONDS)
             await self._settle()
-        except (OSError, ControlClosed, StartFailed) as error:
+        except (OSError, ChannelError, StartError) as error:
             await self.end()
             if self._watch is None:
                 ours.close()
                 self.group.remove()
-            raise StartFailed(f"{error}{self._last_words()}") from error
+            raise StartError(f"{error}{self._last_words()}") from error
 
     def _last_words(self) -> str:
         try:
@@ -187,19 +189,19 @@ class Session(ABC):
 
     async def quiesce(self) -> None:
         """Let the agent finish its calls and stop accepting; a silent agent is frozen as it is."""
-        with contextlib.suppress(ControlClosed):
+        with contextlib.suppress(ChannelError):
             await self.control.request("quiesce", QUIESCE_SECONDS)
 
     async def accept(self) -> None:
-        """Return when a thawed agent accepts again. Raises StartFailed."""
+        """Return when a thawed agent accepts again. Raises StartError."""
         try:
             await self.control.request("thaw", THAW_SECONDS)
-        except ControlClosed as error:
-            raise StartFailed(str(error)) from error
+        except ChannelError as error:
+            raise StartError(str(error)) from error
 
     async def stop(self) -> None:
         """End the children gently (TERM, then KILL after 2 s), then everything."""
-        with contextlib.suppress(ControlClosed):
+        with contextlib.suppress(ChannelError):
             await self.control.request("stop", STOP_SECONDS)
         await self.end()
 
@@ -226,6 +228,29 @@ class Session(ABC):
         asyncio.get_running_loop().run_in_executor(None, self.group.remove)
         self._after_end()
         self._on_end()
+
+
+def spawn(
+    command: list[str],
+    descriptors: tuple[int, ...],
+    log_file: int,
+    folder: str = "/",
+    environment: dict[str, str] | None = None,
+) -> subprocess.Popen[bytes]:
+    """Start the parent process of a run, from the engine's main thread: its death is tied to that thread's.
+
+    It inherits the descriptors and nothing else; `environment` defaults to a bare PATH. Raises OSError.
+    """
+    return subprocess.Popen(
+        command,
+        stdin=subprocess.DEVNULL,
+        stdout=log_file,
+        stderr=log_file,
+        pass_fds=descriptors,
+        cwd=folder,
+        env={"PATH": os.defpath} if environment is None else environment,
+        start_new_session=True,
+    )
 
 
 def stop_all(rows: list[processes.Process]) -> set[processes.Process]:

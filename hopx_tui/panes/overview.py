@@ -29,13 +29,13 @@ class OverviewPane(Pane):
     EVERY = None
 
     DEFAULT_CSS = """
-    OverviewPane > Grid { grid-size: 2 2; grid-gutter: 1 2; height: 14; padding: 0 1; }
-    OverviewPane.-short > Grid { height: 8; grid-gutter: 0 2; }
-    OverviewPane > VerticalScroll { height: 1fr; padding: 1 1 0 1; }
+    OverviewPane > Grid { grid-size: 2 2; grid-gutter: 1 2; height: 1fr; min-height: 8; max-height: 30; padding: 0 1; }
+    OverviewPane.-short > Grid { grid-gutter: 0 2; }
+    OverviewPane > VerticalScroll { height: auto; max-height: 60%; padding: 1 1 0 1; scrollbar-size-vertical: 1; }
     """
 
     def content(self) -> ComposeResult:
-        self._cpu = Graph("CPU", maximum=100.0, text=fmt.percent)
+        self._cpu = Graph("CPU", least=100.0, text=fmt.percent)
         self._memory = Graph("MEM", text=fmt.size)
         self._disk = Graph("DISK", text=fmt.size)
         self._network = Graph("NET", text=fmt.rate, least=1024.0, colors=("secondary", "primary"))

@@ -36,6 +36,8 @@ class FilterInput(Input):
     class Left(Message):
         """The person gave the filter up."""
 
+    NAME: ClassVar[str] = "Filter line"
+
     BINDINGS: ClassVar[list[BindingType]] = [
         Key("escape", "leave", "no filter", id="filter.end", tooltip="End the filter and show all rows."),
         Key("down", "to_list", "to list", id="filter.list", show=False, tooltip="Go into the list."),
@@ -117,11 +119,17 @@ class SandboxesPane(Vertical):
         return [row] if row is not None else []
 
     def tick(self) -> None:
-        """Each second: countdowns move, and so does the age of a stale list."""
+        """Each second: countdowns and ages move; cells whose text is the same cost nothing."""
         self._show_state(self._fleet.state)
-        counting = [row for row in self.table.visible_rows() if row.sandbox.expires_at is not None]
-        if counting:
-            self.table.update_rows(counting)
+        if rows := self.table.visible_rows():
+            self.table.update_rows(rows)
+
+    def show_count(self, total: int) -> None:
+        """The frame's title: how many there are, and how many the filter leaves."""
+        shown = self.table.row_count
+        title = f"Sandboxes {total}" if shown == total or not self.table.filter_text else f"Sandboxes {shown} of {total}"
+        if title != self.border_title:
+            self.border_title = title
 
     def begin_filter(self) -> None:
         """Show the filter line and give it the keyboard."""
@@ -280,7 +288,10 @@ def _created(row: Row) -> float | None:
 
 def _age(row: Row) -> Run:
     created = row.sandbox.created_at
-    return (fmt.age(time.time() - created.timestamp()) if created is not None else "", "muted")
+    if created is None:
+        return ("", "muted")
+    seconds = time.time() - created.timestamp()
+    return (fmt.age(seconds) if seconds >= 60 else "new", "muted")  # seconds would repaint every row each second
 
 
 def _left(row: Row) -> float | None:

@@ -272,7 +272,7 @@ class FleetScreen(Screen[None]):
     def _show_header(self) -> None:
         session = self._session
         self._header.set_parts(*header_parts(session, self._source_name, time.time(), ascii_only=self._ascii))
-        self._sandboxes.border_title = f"Sandboxes {len(session.fleet.rows)}"
+        self._sandboxes.show_count(len(session.fleet.rows))
         banner = banner_parts(session, self._readonly)
         self.set_class(bool(banner), "-banner")
         self._banner.set_parts(banner)

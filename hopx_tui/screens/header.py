@@ -30,7 +30,8 @@ def header_parts(session: Session, name: str, wall: float, *, ascii_only: bool) 
     expiring = len(fleet.expiring())
     if expiring:
         right.append((f"{expiring} expiring  ", "warn"))
-    right.append((time.strftime("%H:%M:%S", time.localtime(wall)), "muted"))
+    # No seconds: a clock that ticks each second costs more bytes over SSH than everything else at rest.
+    right.append((time.strftime("%H:%M", time.localtime(wall)), "muted"))
     return left, right
 
 

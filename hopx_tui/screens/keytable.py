@@ -75,7 +75,8 @@ def sections_of(nodes: Iterable[DOMNode]) -> list[Section]:
             lines.append(_line(key, node))
         if lines:
             sections.append(Section(title_of(type(node)), getattr(node, "HELP", ""), lines))
-    return sections
+    # What is said about a place comes before how lists and texts work in general.
+    return sorted(sections, key=lambda section: not section.about)
 
 
 def _hidden(node: DOMNode, key: Key) -> bool:

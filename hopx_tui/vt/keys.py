@@ -100,25 +100,23 @@ def _plain_key(base: str, modifiers: int, modes: Modes) -> str | None:
 
 def _text_key(base: str, character: str | None, modifiers: int, modes: Modes) -> str | None:
     """Characters, also with ctrl and alt."""
-    if len(base) == 1:
-        text = base
-    else:
-        text = _NAMED.get(base) or (character if character and character.isprintable() else "")
+    shown = character if character and character.isprintable() else ""
+    text = base if len(base) == 1 else _NAMED.get(base) or shown
     if not modifiers & (_CTRL | _ALT):
         # The character knows the layout and shift; without one (kitty, some names) the name has to do.
-        text = character if character and character.isprintable() else text
-        return text or None
+        return shown or text or None
     if not text:
         return None
     if modes.kitty & DISAMBIGUATE and len(text) == 1:
-        code = ord(text.lower())
-        shift = _SHIFT if text.isupper() else 0
+        lower = text.lower() if len(text.lower()) == 1 else text
+        code = ord(lower)
+        shift = _SHIFT if text != lower else 0
         return f"\x1b[{code};{(modifiers | shift) + 1}u"
     if modifiers & _SHIFT and text.isalpha():
         text = text.upper()
     if modifiers & _CTRL:
         lower = text.lower()
-        text = chr(ord(lower) - 96) if "a" <= lower <= "z" else _CTRL_SYMBOLS.get(text, text)
+        text = chr(ord(lower) - 96) if len(lower) == 1 and "a" <= lower <= "z" else _CTRL_SYMBOLS.get(text, text)
     return f"\x1b{text}" if modifiers & _ALT else text
 
 

@@ -80,8 +80,7 @@ class Resizing(ScreenState):
             rows = [self._row(entry, columns) for entry in visible]
             y = number - start
         elif len(rows) > lines:
-            gone = min(len(rows) - lines, y + 1 - min(y + 1, lines)) if y + 1 > lines else 0
-            gone = max(gone, len(rows) - lines if y >= len(rows) - lines else y)
+            gone = min(len(rows) - lines, y)
             for row in rows[:gone]:
                 self.history.append(row)
             rows = rows[gone : gone + lines]
@@ -152,8 +151,14 @@ class Reflow:
         """Wrap one logical line; `follow` is the offset of the cursor's cell, -1 if it is elsewhere."""
         cells: list[str] = []
         styles: list[Style] = []
+        padded = False
         for row in line:
             more_cells, more_styles = row.grid()
+            if padded and cells[-1] == " " and more_cells[1:2] == [""]:
+                if follow >= len(cells):
+                    follow -= 1
+                del cells[-1], styles[-1]
+            padded = row.padded
             if row is line[-1]:
                 used = row.used()
                 del more_cells[used:], more_styles[used:]
@@ -169,17 +174,15 @@ class Reflow:
             row.styles = styles[start:end] + [fill] * (columns - end + start)
             row.wide = any(len(cell) != 1 for cell in row.cells)
             row.wrapped = end < len(cells)
+            row.padded = row.wrapped and end - start < columns
             if 0 <= follow < end and not placed:
                 self.x, self.number = follow - start, len(out)
                 placed = True
             row.pack()
             out.append(row)
         if follow >= 0 and not placed:
-            self._place_after(follow - start, out, fill)
-
-    def _place_after(self, x: int, out: list[Entry], fill: Style) -> None:
-        """The position is right of all text: on the last row, or (as text there would be) below it."""
-        self.x, self.number = min(x, self.columns), len(out) - 1
+            # Right of all text: it stays on the last row.
+            self.x, self.number = min(follow - start, columns), len(out) - 1
 
 
 def _cuts(cells: list[str], columns: int) -> Iterator[tuple[int, int]]:

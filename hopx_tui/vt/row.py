@@ -15,10 +15,11 @@ class Row:
 
     Packed (`cells is None`): `runs` of (narrow text, style), `n` columns together, then blanks of style
     `fill`. Expanded: `cells` and `styles`, one per column; a wide character is followed by "".
-    `wrapped`: the text goes on in the next row. `paint` is the painter's slot: any change sets it to None.
+    `wrapped`: the text goes on in the next row; `padded`: before a wide character, which did not fit in the last
+    column. `paint` is the painter's slot: any change sets it to None.
     """
 
-    __slots__ = ("cells", "columns", "fill", "n", "paint", "runs", "styles", "wide", "wrapped")
+    __slots__ = ("cells", "columns", "fill", "n", "padded", "paint", "runs", "styles", "wide", "wrapped")
 
     cells: list[str] | None
     styles: list[Style]
@@ -33,6 +34,7 @@ class Row:
         self.cells = None
         self.wide = False
         self.wrapped = False
+        self.padded = False
         self.paint: Any = None
 
     @classmethod
@@ -144,6 +146,7 @@ class Row:
         self.fill = fill
         self.wide = False
         self.wrapped = False
+        self.padded = False
         self.paint = None
 
     def set_columns(self, columns: int, fill: Style) -> None:

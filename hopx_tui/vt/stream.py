@@ -11,7 +11,7 @@ from hopx_tui.vt.dispatch import MAX_ACTIONS, MAX_SEQUENCE, Dispatch
 from hopx_tui.vt.screen import VTScreen
 from hopx_tui.vt.sgr import number
 from hopx_tui.vt.state import Action
-from hopx_tui.vt.width import wcwidth
+from hopx_tui.vt.width import char_width
 
 PIECE = 65_536
 """Characters tokenised at once."""
@@ -252,7 +252,7 @@ class VTStream:
             token = tokens[at]
             if token[0] > "\x1f" and token[-1] != "\n":
                 for char in reversed(token):
-                    if char.isascii() or wcwidth(char) > 0:
+                    if char.isascii() or char_width(char) > 0:
                         return char
             elif not _REPEAT.fullmatch(token):
                 return ""

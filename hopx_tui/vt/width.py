@@ -4,13 +4,14 @@ from __future__ import annotations
 
 import re
 import unicodedata
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping
 
 from wcwidth import wcwidth
 from wcwidth.table_wide import WIDE_EASTASIAN
 from wcwidth.table_zero import ZERO_WIDTH
 
-__all__ = ["CONTROLS", "NARROW", "RUNS", "joins", "wcwidth"]
+char_width: Callable[[str], int] = wcwidth
+"""Columns of one character: 0, 1, 2; -1 for what does not print."""
 
 _BMP_END = 0x10000
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 from hopx_tui.vt.history import Entry
 from hopx_tui.vt.row import Row
 from hopx_tui.vt.state import ScreenState
-from hopx_tui.vt.width import CONTROLS, NARROW, RUNS, joins, wcwidth
+from hopx_tui.vt.width import CONTROLS, NARROW, RUNS, char_width, joins
 
 
 class Writing(ScreenState):
@@ -59,17 +59,16 @@ class Writing(ScreenState):
         style = self.cursor.style
         fill = style.erase
         entries: list[Entry]
-        if lines and max(map(len, lines)) > columns:
-            entries = self._folded(lines)
-        else:
-            entries = list(lines)
+        entries = self._folded(lines) if lines and max(map(len, lines)) > columns else list(lines)
         leave = len(entries) + 1
         height = bottom - top + 1
         gone = max(0, leave - height)  # entries that scroll through at once
         if top == 0 and not self.modes.alt_screen:
-            append = self.history.append
-            for row in rows[: min(leave, height)]:
-                append(row)
+            off = rows[: leave if leave < height else height]
+            for row in off:
+                if row.cells is not None:
+                    row.pack()
+            self.history.extend(off)
             if gone:
                 old = entries[:gone]
                 if style is not self.styles.default:
@@ -141,6 +140,7 @@ class Writing(ScreenState):
                     return
                 if x < columns:
                     self.rows[cursor.y].put(x, " ", cursor.style)
+                    self.rows[cursor.y].padded = True
                 self._wrap()
                 x = 0
             count = min((columns - x) // 2, size - at)
@@ -154,7 +154,7 @@ class Writing(ScreenState):
     def _write_other(self, char: str) -> None:
         if "\ud800" <= char <= "\udfff":
             char = "\ufffd"
-        width = wcwidth(char)
+        width = char_width(char)
         if width == 0:
             x = self.cursor.x
             if x and joins(char):

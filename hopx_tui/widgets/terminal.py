@@ -374,15 +374,14 @@ class Terminal(TerminalMessages, PointerPane, can_focus=True):
         self.refresh()
         self._place_cursor()
 
-    def _paint(self, answers_key: bool) -> None:
+    def _paint(self) -> None:
         """One frame of output: repaint the lines that changed."""
         if not self._on_view or not self.is_attached:
             return
         regions = self._canvas.changed(*self.size, self._drawn_cursor())
+        self._place_cursor()
         if regions:
             self.refresh(*regions)
-        self._place_cursor()
-        if answers_key:
             paint_now(self)
 
     def _cursor_cell(self) -> tuple[int, int] | None:

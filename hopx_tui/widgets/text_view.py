@@ -41,6 +41,8 @@ class TextView(Vertical):
         &.-searching > #search { display: block; }
     }
     """
+    NAME: ClassVar[str] = "Text"
+
     BINDINGS: ClassVar[list[BindingType]] = [
         Key("/", "search", "Search", id="text.search", tooltip="Search in this text."),
         Key("n", "step(1)", "Next", show=False, id="text.next", tooltip="Go to the next match."),

@@ -26,6 +26,8 @@ class VirtualTable(TableBody[R], Generic[R], can_focus=True, inherit_bindings=Fa
     neighbour gets it. Only visible rows are ever formatted, and only cells whose text changed are painted.
     """
 
+    NAME: ClassVar[str] = "Lists"
+
     BINDINGS: ClassVar[list[BindingType]] = [
         Key("up,k", "cursor_up", "Up", show=False, id="table.up", tooltip="Go to the row above."),
         Key("down,j", "cursor_down", "Down", show=False, id="table.down", tooltip="Go to the row below."),

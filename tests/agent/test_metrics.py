@@ -11,6 +11,7 @@ import pytest
 
 from hopx_tui.agent.errors import AgentError
 from hopx_tui.agent.metrics import signal_number, usage
+from hopx_tui.agent.proctable import read_stat
 from tests.agent.conftest import assert_error
 from tests.agent.running import alive, wait_until
 
@@ -55,10 +56,8 @@ def _unix(text):
 async def test_memory_is_what_the_sandbox_holds(agent):
     with agent.client() as client:
         assert client.get("/system").json()["memory"]["used"] == 0
-        client.post("/execute/background", json={"code": "x = bytearray(60 << 20); input()\nimport time; time.sleep(99)"})
-        client.post(
-            "/execute/background", json={"code": "x = bytes(1) * (60 << 20)\nimport time; time.sleep(99)"}
-        )
+        code = "x = b'1' * (60 << 20)\nimport time; time.sleep(99)"
+        client.post("/execute/background", json={"code": code})
         wait_until(lambda: client.get("/system").json()["memory"]["used"] > 60 << 20)
 
 
@@ -92,7 +91,7 @@ async def test_signal_by_identity(site):
     assert_error(wrong, 404, "PROCESS_NOT_FOUND")
     stopped = await site.post(route, signal="SIGSTOP", start_ticks=row["start_ticks"])
     assert stopped.json()["signal"] == "STOP"
-    wait_until(lambda: open(f"/proc/{row['pid']}/stat").read().split()[2] == "T")
+    wait_until(lambda: read_stat(row["pid"]).state == "T")
     assert (await site.post(route, signal=9, start_ticks=row["start_ticks"])).status_code == 200
     wait_until(lambda: not alive(row["pid"]))
     assert_error(await site.post(route, signal="TERM", start_ticks=row["start_ticks"]), 404, "PROCESS_NOT_FOUND")

@@ -34,9 +34,7 @@ async def test_health(control: ControlPlane) -> None:
 
 
 async def test_a_life(cloud: FakeCloud, control: ControlPlane) -> None:
-    made = await control.create(
-        "base", region="us-1", timeout_seconds=600, internet_access=False, env_vars={"A": "b"}
-    )
+    made = await control.create("base", region="us-1", timeout_seconds=600, internet_access=False, env_vars={"A": "b"})
     assert (made.status, made.template_name, made.region, made.internet_access) == ("running", "base", "us-1", False)
     assert made.expires_at is not None
     assert timedelta(0) < made.expires_at - datetime.now(UTC) <= timedelta(seconds=600)
@@ -216,9 +214,7 @@ async def test_a_dropped_list_is_asked_again_and_a_dropped_create_is_not(
     assert len(cloud.requests) == 3
 
 
-async def test_a_create_that_takes_too_long_says_what_may_be(
-    cloud: FakeCloud, monkeypatch: pytest.MonkeyPatch
-) -> None:
+async def test_a_create_that_takes_too_long_says_what_may_be(cloud: FakeCloud, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr("hopx_tui.api.control._CREATE_SECONDS", 0.05)
     cloud.knobs.hang.add("/v1/sandboxes")
     async with ControlPlane(cloud.url, cloud.api_key, timeout=0.05) as control:

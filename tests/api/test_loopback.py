@@ -27,7 +27,7 @@ class Script:
 
     async def __aenter__(self) -> Script:
         self._server = await asyncio.start_server(self._serve, "127.0.0.1", 0)
-        self.url = "http://127.0.0.1:%d/x?y=%%20" % self._server.sockets[0].getsockname()[1]
+        self.url = f"http://127.0.0.1:{self._server.sockets[0].getsockname()[1]}/x?y=%20"
         return self
 
     async def __aexit__(self, *_: object) -> None:
@@ -151,16 +151,18 @@ async def test_a_dropped_idle_connection_is_not_used_again(client: httpx.AsyncCl
 
 async def test_old_idle_connections_are_closed() -> None:
     now = 0.0
-    async with Script() as server:
-        async with httpx.AsyncClient(transport=LoopbackTransport(keepalive=60, clock=lambda: now)) as client:
-            await client.get(server.url)
-            now = 59.0
-            await client.get(server.url)
-            assert server.connections == 1
-            now = 120.0
-            await client.get(server.url)
-            assert server.connections == 2
-            await until(lambda: server.open == 1)
+    async with (
+        Script() as server,
+        httpx.AsyncClient(transport=LoopbackTransport(keepalive=60, clock=lambda: now)) as client,
+    ):
+        await client.get(server.url)
+        now = 59.0
+        await client.get(server.url)
+        assert server.connections == 1
+        now = 120.0
+        await client.get(server.url)
+        assert server.connections == 2
+        await until(lambda: server.open == 1)
 
 
 @pytest.mark.parametrize(
@@ -180,12 +182,11 @@ async def test_old_idle_connections_are_closed() -> None:
     ],
 )
 async def test_broken_answers(answer: bytes | None, kind: type[Exception]) -> None:
-    async with Script(answer) as server:
-        async with httpx.AsyncClient(transport=LoopbackTransport(), timeout=0.2) as client:
-            with pytest.raises(kind):
-                await client.get(server.url)
-            await until(lambda: not server.open)
-            assert (await client.get(server.url)).text == "ok"
+    async with Script(answer) as server, httpx.AsyncClient(transport=LoopbackTransport(), timeout=0.2) as client:
+        with pytest.raises(kind):
+            await client.get(server.url)
+        await until(lambda: not server.open)
+        assert (await client.get(server.url)).text == "ok"
 
 
 async def test_refused(client: httpx.AsyncClient) -> None:
@@ -196,17 +197,19 @@ async def test_refused(client: httpx.AsyncClient) -> None:
 
 
 async def test_cancelling_closes_the_connection_and_frees_its_slot() -> None:
-    async with Script(*[b"hang"] * 3) as server:
-        async with httpx.AsyncClient(transport=LoopbackTransport(connections=1)) as client:
-            for _ in range(3):
-                task = asyncio.create_task(client.get(server.url))
-                await until(lambda: server.open == 1 and not task.done() and server.received)
-                task.cancel()
-                with pytest.raises(asyncio.CancelledError):
-                    await task
-                await until(lambda: not server.open)
-                server.received.clear()
-            assert (await client.get(server.url)).text == "ok"
+    async with (
+        Script(*[b"hang"] * 3) as server,
+        httpx.AsyncClient(transport=LoopbackTransport(connections=1)) as client,
+    ):
+        for _ in range(3):
+            task = asyncio.create_task(client.get(server.url))
+            await until(lambda: server.open == 1 and server.received)
+            task.cancel()
+            with pytest.raises(asyncio.CancelledError):
+                await task
+            await until(lambda: not server.open)
+            server.received.clear()
+        assert (await client.get(server.url)).text == "ok"
 
 
 async def test_a_half_read_answer_is_not_kept(client: httpx.AsyncClient) -> None:
@@ -218,11 +221,10 @@ async def test_a_half_read_answer_is_not_kept(client: httpx.AsyncClient) -> None
 
 
 async def test_at_most_so_many_connections() -> None:
-    async with Script() as server:
-        async with httpx.AsyncClient(transport=LoopbackTransport(connections=3)) as client:
-            answers = await asyncio.gather(*(client.get(server.url) for _ in range(50)))
-            assert {answer.text for answer in answers} == {"ok"}
-            assert server.connections <= 3
+    async with Script() as server, httpx.AsyncClient(transport=LoopbackTransport(connections=3)) as client:
+        answers = await asyncio.gather(*(client.get(server.url) for _ in range(50)))
+        assert {answer.text for answer in answers} == {"ok"}
+        assert server.connections <= 3
 
 
 async def test_closing_drops_requests_under_way() -> None:

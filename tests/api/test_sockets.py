@@ -47,7 +47,12 @@ def link_to(url: str, *, ping_seconds: float = 20.0, open_seconds: float = 5.0) 
 
     keeper = TokenKeeper(refresh)
     return PtyLink(
-        url, keeper, size=(80, 24), ssl_context=no_context, ping_seconds=ping_seconds, open_seconds=open_seconds  # type: ignore[arg-type]
+        url,
+        keeper,
+        size=(80, 24),
+        ssl_context=no_context,
+        ping_seconds=ping_seconds,
+        open_seconds=open_seconds,  # type: ignore[arg-type]
     )
 
 
@@ -172,6 +177,17 @@ async def test_not_reading_stops_the_sender(link: PtyLink) -> None:
     assert time.monotonic() - began < 3
 
 
+async def test_a_reader_that_pauses_keeps_its_terminal(agent: Agent) -> None:
+    first = agent.terminal(80, 24)
+    link = PtyLink(first._url, agent._tokens, size=(80, 24), ssl_context=first._ssl_context, ping_seconds=0.02)
+    await link.connect()
+    await link.write("flood 300\r")
+    await asyncio.sleep(0.3)  # many pings long: nobody reads, so no pong can be heard
+    await link.write("echo the end\r")
+    await read_until(link, "\nthe end")
+    await link.close()
+
+
 # -- handshakes ----------------------------------------------------------------------------------------------
 
 
@@ -286,7 +302,7 @@ async def test_the_token_reaches_the_header_and_no_log(
         await link.connect()
         await agent.system()
         await link.close()
-    values = [value for value in cloud._tokens]
+    values = list(cloud._tokens)
     assert cloud.headers[-1]["Authorization"] == f"Bearer {values[-1]}"
     assert not any(value in caplog.text for value in values)
 

@@ -238,7 +238,8 @@ async def test_the_ssl_context_is_made_late_and_once(
 @pytest.mark.parametrize(
     ("url", "near"),
     [
-        ("http://127.0.0.1:80/x", True), ("http://127.9.9.9", True), ("http://localhost:1", True), ("ws://[::1]:1", True),
+        ("http://127.0.0.1:80/x", True), ("http://127.9.9.9", True), ("http://localhost:1", True),
+        ("ws://[::1]:1", True),
         ("https://127.0.0.1", False), ("http://10.0.0.1", False), ("http://localhost.evil.com", False), ("", False),
         ("http://127.0.0.1.evil.com", False), ("wss://localhost", False),
     ],

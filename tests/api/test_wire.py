@@ -129,7 +129,8 @@ def test_lists() -> None:
 
 def test_features_as_a_list_of_names() -> None:
     assert read({"features": ["read_limit", None, 3]}, AgentInfo).has("read_limit")
-    assert read({"features": {"languages": ["go"], "x": False}}, AgentInfo).features == {"languages": ["go"], "x": False}
+    told = {"languages": ["go"], "x": False}
+    assert read({"features": told}, AgentInfo).features == told
 
 
 def test_figures_that_are_missing_are_not_zero() -> None:
@@ -190,11 +191,13 @@ def test_plain_text() -> None:
 
 JSON = st.recursive(
     st.none() | st.booleans() | st.integers() | st.floats() | st.text(max_size=5),
-    lambda inner: st.lists(inner, max_size=3)
-    | st.dictionaries(
-        st.sampled_from(["id", "status", "data", "cpu", "memory", "disk", "files", "name", "path", "created_at"]),
-        inner,
-        max_size=4,
+    lambda inner: (
+        st.lists(inner, max_size=3)
+        | st.dictionaries(
+            st.sampled_from(["id", "status", "data", "cpu", "memory", "disk", "files", "name", "path", "created_at"]),
+            inner,
+            max_size=4,
+        )
     ),
     max_leaves=10,
 )

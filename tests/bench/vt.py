@@ -26,9 +26,10 @@ from hopx_tui.vt.stream import VTStream
 SIZE = (120, 40)
 CHUNK = 65_536
 WORDS = (
-    "request worker session timeout accepted connection closed retry queue sandbox agent token user path value "
-    "handler module import return self config default update status running paused stopped error warning"
-).split()
+    "request", "worker", "session", "timeout", "accepted", "connection", "closed", "retry", "queue", "sandbox",
+    "agent", "token", "user", "path", "value", "handler", "module", "import", "return", "self", "config", "default",
+    "update", "status", "running", "paused", "stopped", "error", "warning",
+)  # fmt: skip
 GATES = {  # corpus: least rate as a multiple of (stock pyte, tmux detached)
     "plain log": (100, 3.0),
     "ls --color": (0, 1.0),
@@ -38,7 +39,9 @@ GATES = {  # corpus: least rate as a multiple of (stock pyte, tmux detached)
     "unicode": (2.5, 0.4),
     "vim session": (0, 0.3),
 }
-RECORDINGS = ("tmux_htop", "vim_simple_edit", "vim_large_window_scroll", "vim_24bitcolors_bce", "tmux_git_log", "fish_cc")
+RECORDINGS = (
+    "tmux_htop", "vim_simple_edit", "vim_large_window_scroll", "vim_24bitcolors_bce", "tmux_git_log", "fish_cc",
+)  # fmt: skip
 
 
 def sentence(rng: random.Random, least: int, most: int) -> str:
@@ -50,8 +53,8 @@ def sentence(rng: random.Random, least: int, most: int) -> str:
 
 
 def plain_log(rng: random.Random) -> str:
-    second = rng.randint(10, 59)
-    return f"2026-01-01T12:30:{second}.{rng.randint(100, 999)}Z INFO worker[{rng.randint(1, 999)}]: {sentence(rng, 30, 70)}\r\n"
+    when = f"2026-01-01T12:30:{second(rng)}.{rng.randint(100, 999)}Z"
+    return f"{when} INFO worker[{rng.randint(1, 999)}]: {sentence(rng, 30, 70)}\r\n"
 
 
 def long_line(rng: random.Random) -> str:
@@ -66,7 +69,8 @@ def ls_line(rng: random.Random) -> str:
     name = sentence(rng, 5, 20).replace(" ", "_")
     colour = rng.choice(("01;34", "01;32", "01;36", "01;31")) if rng.random() < 0.2 else ""
     shown = f"\x1b[0m\x1b[{colour}m{name}\x1b[0m" if colour else name
-    return f"-rw-r--r--  1 root root {rng.randint(100, 999_999):8d} Jan {rng.randint(10, 28)} 12:{second(rng)} {shown}\r\n"
+    size, day = rng.randint(100, 999_999), rng.randint(10, 28)
+    return f"-rw-r--r--  1 root root {size:8d} Jan {day} 12:{second(rng)} {shown}\r\n"
 
 
 def second(rng: random.Random) -> int:
@@ -88,7 +92,15 @@ def git_line(rng: random.Random) -> str:
 
 
 def unicode_line(rng: random.Random) -> str:
-    kinds = ("日本語のテキストです。漢字と仮名。", "한국어 텍스트 ", "🚀✨🎉😀 ", "─│┌┐└┘├┤ ═║ ", "Ωμέγα приве́т ", "naïve café ", "plain ")
+    kinds = (
+        "日本語のテキストです。漢字と仮名。",
+        "한국어 텍스트 ",
+        "🚀✨🎉😀 ",
+        "─│┌┐└┘├┤ ═║ ",
+        "Ωμέγα приве́т ",
+        "naïve café ",
+        "plain ",
+    )
     return "".join(rng.choice(kinds) for _ in range(rng.randint(3, 8))) + "\r\n"
 
 
@@ -98,7 +110,7 @@ def full_screen(rng: random.Random) -> str:
     for row in range(1, SIZE[1]):
         out.append(f"\x1b[{row};1H\x1b[39;49m{rng.randint(1, 99999):6d} \x1b[32mroot \x1b[m{rng.randint(0, 99):3d}")
         if rng.random() < 0.6:
-            out.append(f"\x1b[{row};30H\x1b[1m\x1b[36m{rng.random() * 100:5.1f}\x1b[m \x1b[K{rng.choice(WORDS)} {rng.choice(WORDS)}")
+            out.append(f"\x1b[{row};30H\x1b[1m\x1b[36m{rng.random() * 100:5.1f}\x1b[m \x1b[K{sentence(rng, 8, 20)}")
         if rng.random() < 0.3:
             out.append(f"\x1b[{row};70H\x1b[7m{sentence(rng, 5, 30)}\x1b[27m\x1b[5C|")
     return "".join(out) + "\x1b[?25h"
@@ -110,7 +122,8 @@ def vim_session(rng: random.Random) -> str:
     for _ in range(rng.randint(3, 9)):
         colour = rng.choice((1, 33, 34, 35, 36, 130, 224))
         out.append(f"\x1b[38;5;{colour}m{rng.choice(WORDS)}\x1b[m {rng.choice(WORDS)[:4]}(")
-    out.append(f"\x1b[K\x1b[{SIZE[1]};{rng.randint(90, 110)}H{rng.randint(1, 999)},{rng.randint(1, 80)}\x1b[{rng.randint(1, 38)};{rng.randint(1, 99)}H")
+    out.append(f"\x1b[K\x1b[{SIZE[1]};{rng.randint(90, 110)}H{rng.randint(1, 999)},{rng.randint(1, 80)}")
+    out.append(f"\x1b[{rng.randint(1, 38)};{rng.randint(1, 99)}H")
     return "".join(out)
 
 
@@ -123,7 +136,8 @@ def region_scroll(_: random.Random) -> str:
 
 
 def sgr_cells(rng: random.Random) -> str:
-    return "".join(f"\x1b[38;5;{16 + index * 5 % 200};48;5;{index % 200};1mA" for index in range(120)) + f"\x1b[{rng.randint(1, 40)};1H"
+    cells = (f"\x1b[38;5;{16 + index * 5 % 200};48;5;{index % 200};1mA" for index in range(SIZE[0]))
+    return "".join(cells) + f"\x1b[{rng.randint(1, SIZE[1])};1H"
 
 
 def build(make: Callable[[random.Random], str], size: int) -> bytes:
@@ -196,7 +210,10 @@ def tmux_rate(data: bytes) -> float:
         for name in ("none", "data"):
             base = ["tmux", "-S", f"{folder}/{name}.sock", "-f", "/dev/null"]
             file = shlex.quote(f"{folder}/{name}")
-            script = f"stty raw -echo; date +%s%N > {file}.a; cat {file}; printf '\\033[c'; dd bs=1 count=1 2>/dev/null >&2; date +%s%N > {file}.b; tmux wait-for -S done"
+            script = (
+                f"stty raw -echo; date +%s%N > {file}.a; cat {file}; printf '\\033[c'; "  # it answers at the end
+                f"dd bs=1 count=1 > {file}.c 2>&1; date +%s%N > {file}.b"
+            )
             environment = {**os.environ, "LC_ALL": "C.UTF-8"}
             environment.pop("TMUX", None)
             try:

@@ -30,11 +30,16 @@ class Stub:
         said = ""
         if "run" in query:
             shell = await asyncio.create_subprocess_shell(
-                query["run"][0], stdout=subprocess.PIPE, stderr=subprocess.STDOUT, cwd=self.config["workspace"]
+                query["run"][0],
+                stdout=subprocess.PIPE,
+                stderr=subprocess.STDOUT,
+                cwd=self.config["workspace"],
             )
             said = (await shell.communicate())[0].decode(errors="replace")
         shown = {name: value for name, value in self.config.items() if name != "token_key"}
-        body = json.dumps({"status": "healthy", "said": said, "config": shown, "environ": dict(os.environ)}).encode()
+        body = json.dumps(
+            {"status": "healthy", "said": said, "config": shown, "environ": dict(os.environ)}
+        ).encode()
         writer.write(b"HTTP/1.1 200 OK\r\nConnection: close\r\nContent-Length: %d\r\n\r\n" % len(body) + body)
         await writer.drain()
         writer.close()

@@ -9,25 +9,25 @@ from hopx_tui.vt.row import MAX_MARKS, Row
 from hopx_tui.vt.screen import VTScreen
 from hopx_tui.vt.stream import MAX_SEQUENCE, MAX_STRING, PIECE, VTStream
 from hopx_tui.vt.style import MAX_STYLES
-from hopx_tui.vt.width import CONTROLS, joins, wcwidth
+from hopx_tui.vt.width import CONTROLS, char_width, joins
 
 
 def check_row(row: Row, columns: int) -> None:
     assert row.columns == columns
     if row.cells is None:
         assert row.n == sum(len(text) for text, _ in row.runs) <= columns
-        assert all(text and all(wcwidth(char) == 1 for char in text) for text, _ in row.runs)
+        assert all(text and all(char_width(char) == 1 for char in text) for text, _ in row.runs)
     else:
         assert len(row.cells) == len(row.styles) == columns
         for x, cell in enumerate(row.cells):
             if cell == "":
                 assert x > 0
-                assert wcwidth(row.cells[x - 1][0]) == 2
+                assert char_width(row.cells[x - 1][0]) == 2
                 continue
             assert not CONTROLS.search(cell)
             assert len(cell) <= 1 + MAX_MARKS
             assert all(joins(mark) for mark in cell[1:])
-            width = wcwidth(cell[0])
+            width = char_width(cell[0])
             assert width in (1, 2)
             if width == 2:
                 assert row.cells[x + 1] == ""

@@ -6,27 +6,37 @@ import random
 
 FINALS = "@ABCDEFGHIJKLMPSTXZ`abcdefghjklmnqrstuxyz{|}~^"
 TEXTS = (
-    "hello", "the quick brown fox jumps over the lazy dog", " ", "x", "日本語", "a日b本c", "e\u0301", "👩\u200d👧", "─│┌┐",
-    "\u200b", "\u202e", "\ufe0f", "ﾊ", "é", "\u0301", "\U0001f600" * 3, "\x7f", "0123456789" * 12, "\u0300" * 20,
+    "hello", "the quick brown fox jumps over the lazy dog", " ", "x", "日本語", "a日b本c", "e\u0301", "👩\u200d👧",
+    "─│┌┐", "\u200b", "\u202e", "\ufe0f", "ﾊ", "é", "\u0301", "\U0001f600" * 3, "\x7f", "0123456789" * 12,
+    "\u0300" * 20,
 )  # fmt: skip
-CONTROLS = ("\r\n", "\n", "\r", "\b", "\t", "\x07", "\x0e", "\x0f", "\x00", "\x18", "\x1a", "\x0b", "\x85", "\x84", "\x7f")
+CONTROLS = (
+    "\r\n", "\n", "\r", "\b", "\t", "\x07", "\x0e", "\x0f", "\x00", "\x18", "\x1a", "\x0b", "\x85", "\x84",
+    "\x7f",
+)  # fmt: skip
 LINES = ("one line\r\ntwo lines\r\n\r\n", "x\r\n" * 30, ("long " * 40 + "\r\n") * 3, "a\r\n\r\n\r\nb")
 MODES = (1, 3, 4, 5, 6, 7, 20, 25, 45, 47, 66, 1000, 1002, 1006, 1047, 1048, 1049, 2004, 2026, 9999)
 ESCAPES = (
-    "\x1b7", "\x1b8", "\x1bD", "\x1bE", "\x1bM", "\x1bH", "\x1bc", "\x1b(0", "\x1b(B", "\x1b)0", "\x1bn", "\x1b#8", "\x1b=", "\x1b>",
-    "\x1b", "\x1b[", "\x1b]", "\x1b\\", "\x1b[3", "\x1b ", "\x1b F", "\x1b([", "\x1b%G", "\x1b[1\n2H", "\x1b\n[2J", "\x1b[\x18", "\x9b3m",
-    "\x1b[ 1m", "\x1b[!p", "\x1b[?1", "\x1b[3é", "\x1bé", "\x1b[5b", "\x1b[b", "x\x1b[3b", "\x1b(\r0", "\x1b[1;3\x08r",
+    "\x1b7", "\x1b8", "\x1bD", "\x1bE", "\x1bM", "\x1bH", "\x1bc", "\x1b(0", "\x1b(B", "\x1b)0", "\x1bn",
+    "\x1b#8", "\x1b=", "\x1b>", "\x1b", "\x1b[", "\x1b]", "\x1b\\", "\x1b[3", "\x1b ", "\x1b F", "\x1b([",
+    "\x1b%G", "\x1b[1\n2H", "\x1b\n[2J", "\x1b[\x18", "\x9b3m", "\x1b[ 1m", "\x1b[!p", "\x1b[?1", "\x1b[3é",
+    "\x1bé", "\x1b[5b", "\x1b[b", "x\x1b[3b", "\x1b(\r0", "\x1b[1;3\x08r",
 )  # fmt: skip
 STRINGS = (
-    "\x1b]0;title\x07", "\x1b]2;t\x1b\\", "\x1b]8;;http://a/b\x1b\\", "\x1b]8;;\x07", "\x1b]8;;javascript:x\x07", "\x1b]52;c;aGk=\x07",
-    "\x1b]4;1;?\x07", "\x1b]10;?;?\x1b\\", "\x1bP$qm\x1b\\", "\x1bP+q544e\x1b\\", "\x1b_Gi=1;AAAA\x1b\\", "\x1b_a\x07b\x1b\\", "\x1bXsos\x18",
-    "\x1b^pm\x1b[31m", "\x1bktitle\x1b\\", "\x1b]P1234567", "\x1b]P12zz;\x07", "\x1b]R", "\x1b]7;file://h/p%20q\x07", "\x1b]133;D;1\x07",
-    "\x1b]unended", "\x1bPunended", "\x1b]0;a\nb\x07", "\x9d2;c1\x9c", "\x1bP\x9c", "\x1b]\x07", "\x1b]\x1a",
+    "\x1b]0;title\x07", "\x1b]2;t\x1b\\", "\x1b]8;;http://a/b\x1b\\", "\x1b]8;;\x07",
+    "\x1b]8;;javascript:x\x07", "\x1b]52;c;aGk=\x07", "\x1b]4;1;?\x07", "\x1b]10;?;?\x1b\\", "\x1bP$qm\x1b\\",
+    "\x1bP+q544e\x1b\\", "\x1b_Gi=1;AAAA\x1b\\", "\x1b_a\x07b\x1b\\", "\x1bXsos\x18", "\x1b^pm\x1b[31m",
+    "\x1bktitle\x1b\\", "\x1b]P1234567", "\x1b]P12zz;\x07", "\x1b]R", "\x1b]7;file://h/p%20q\x07",
+    "\x1b]133;D;1\x07", "\x1b]unended", "\x1bPunended", "\x1b]0;a\nb\x07", "\x9d2;c1\x9c", "\x1bP\x9c",
+    "\x1b]\x07", "\x1b]\x1a",
 )  # fmt: skip
 
 
 def parameters(rng: random.Random) -> str:
-    kinds = ("", "0", "1", "2", "3", "4:3", "5", "7", "38;5;200", "48;2;1;2;3", "38:2::9:8:7", "99", "9999", "99999999999999", ":", ";")
+    kinds = (
+        "", "0", "1", "2", "3", "4:3", "5", "7", "38;5;200", "48;2;1;2;3", "38:2::9:8:7", "99", "9999",
+        "99999999999999", ":", ";",
+    )  # fmt: skip
     return ";".join(rng.choice(kinds) for _ in range(rng.randint(0, 4)))
 
 
@@ -74,10 +84,7 @@ def stream(rng: random.Random) -> bytes:
 
 def split(rng: random.Random, data: bytes) -> list[bytes]:
     """The same bytes in random pieces."""
-    if len(data) > 3_000:
-        most = rng.choice((700, 2_500))
-    else:
-        most = rng.choice((1, 3, 17, 200))
+    most = rng.choice((700, 2_500)) if len(data) > 3_000 else rng.choice((1, 3, 17, 200))
     out = []
     at = 0
     while at < len(data):

@@ -18,7 +18,8 @@ class Host(App[object]):
     CSS = "Screen { overflow: hidden; }"
 
     def __init__(self, *widgets: Widget, theme: str = "hopx-night", ascii_only: bool = False) -> None:
-        super().__init__()
+        # Without colours Textual must be told from the start that a theme uses the terminal's own.
+        super().__init__(ansi_color=True if theme == "hopx-ansi" else None)
         self._given = widgets
         self._theme_name = theme
         self.ascii_only = ascii_only

@@ -63,9 +63,7 @@ class LocalPtyLink:
             if not ready.done():
                 ready.set_result(None)
 
-        add, remove = (
-            (loop.add_writer, loop.remove_writer) if to_write else (loop.add_reader, loop.remove_reader)
-        )
+        add, remove = (loop.add_writer, loop.remove_writer) if to_write else (loop.add_reader, loop.remove_reader)
         add(self._master, done)
         try:
             await ready

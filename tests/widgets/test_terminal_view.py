@@ -159,7 +159,7 @@ def test_scroll_mode_picks_and_escape_has_two_steps():
     assert "v picks" in mode.note
     press(mode, "k", "v", "k", "$")
     assert "y copies" in mode.note
-    assert bench.picked.text() == "line 8\nl"
+    assert bench.picked.text() == "8\nl"
     assert press(mode, "escape") is ScrollOutcome.STAY
     assert not bench.picked.active
     press(mode, "space", "space")

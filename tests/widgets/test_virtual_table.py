@@ -74,8 +74,6 @@ async def test_header_rows_and_cursor_are_drawn():
 
 
 async def test_it_draws_in_ascii():
-    widget = VirtualTable([Column("name", "NAME", sort=len)], lambda row: row)
-    widget.columns[0].__dict__["cell"] = None
     app = TableHost(table(), ascii_only=True)
     async with app.run_test(size=(30, 6)) as pilot:
         widget = app.query_one(VirtualTable)
@@ -516,6 +514,21 @@ async def test_without_colour_the_cursor_is_still_reversed(monkeypatch):
         assert all(segment.style.reverse for segment in widget.render_line(1))
         strips = app.screen._compositor.render_strips()
         assert any(segment.style.reverse for segment in strips[1])
+
+
+async def test_without_colour_the_terminals_own_theme_has_none(monkeypatch):
+    monkeypatch.setenv("NO_COLOR", "1")
+    widget = table()
+    app = TableHost(widget, theme="hopx-ansi")
+    async with app.run_test(size=(40, 6)) as pilot:
+        widget.set_rows(rows(3))
+        widget.focus()
+        await pilot.pause()
+        strips = app.screen._compositor.render_strips()
+        styles = [segment.style for strip in strips for segment in strip]
+        assert all(style.color.is_default and style.bgcolor.is_default for style in styles)
+        assert any(segment.style.reverse for segment in strips[1])
+        assert not any(segment.style.reverse for segment in strips[2])
 
 
 async def test_rich_text_cells_keep_their_style():
