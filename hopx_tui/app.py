@@ -26,6 +26,8 @@ from hopx_tui.tty.cursor import DriverCursor
 _FEW_COLORS = ("", "linux", "screen", "dumb", "vt100")
 """Terminals whose own sixteen colours are all there is."""
 
+_UNISOLATED = "unisolated_allowed"
+
 OpenSource = Callable[[], Awaitable[tuple[str, str]]]
 """Gives base URL and API key, starting what must be started; raises ApiError with words for the person."""
 
@@ -95,6 +97,8 @@ class HopxApp(App[None], inherit_bindings=False):
             chord=self._preferences.leave_terminal,
             source_name=self._source_name,
             name_sandbox=self._name_sandbox,
+            unisolated_allowed=self._preferences.get(_UNISOLATED) is True,
+            allow_unisolated=self._remember_unisolated,
             default_template=self.settings.default_template,
             default_timeout=self.settings.default_timeout,
             readonly=self.settings.readonly,
@@ -119,11 +123,18 @@ class HopxApp(App[None], inherit_bindings=False):
             self._session.fleet.set_focused(False)
 
     async def _name_sandbox(self, sandbox_id: str, name: str | None) -> None:
+        if name is None:
+            await self._keep(lambda: self._preferences.forget(sandbox_id))
+        else:
+            await self._keep(lambda: self._preferences.set_name(sandbox_id, name))
+
+    async def _remember_unisolated(self) -> None:
+        await self._keep(lambda: self._preferences.set(_UNISOLATED, True))
+
+    async def _keep(self, save: Callable[[], None]) -> None:
+        """Save a preference without holding the screen up; what cannot be saved holds for this run."""
         try:
-            if name is None:
-                await asyncio.to_thread(self._preferences.forget, sandbox_id)
-            else:
-                await asyncio.to_thread(self._preferences.set_name, sandbox_id, name)
+            await asyncio.to_thread(save)
         except PreferencesError as error:
             self.notify(str(error), severity="error", markup=False, timeout=10)
 

@@ -31,6 +31,9 @@ def main(arguments: list[str]) -> int:
     from hopx_tui.agent.supervisor import supervise
 
     def serve() -> int:
+        from hopx_tui.agent.lean import import_server
+
+        import_server()
         from hopx_tui.agent.server import serve as run
 
         return run(control_fd, listen_fd)

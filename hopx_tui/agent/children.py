@@ -27,7 +27,8 @@ class Children:
     is a subreaper), otherwise only those started here."""
 
     def __init__(self, *, adopt: bool) -> None:
-        self._adopt = adopt
+        # macOS has neither subreapers nor waitid.
+        self._adopt = adopt and hasattr(os, "waitid")
         self._running: dict[int, Child] = {}
         self._loop: asyncio.AbstractEventLoop | None = None
 

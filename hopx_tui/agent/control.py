@@ -62,6 +62,8 @@ class Control:
                 pending += piece
         except ConnectionError:
             return False
+        finally:
+            self._writer.close()
 
     async def _obey(self, line: bytes) -> bool:
         try:

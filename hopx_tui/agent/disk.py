@@ -18,7 +18,7 @@ _OCTAL = re.compile(rb"\\([0-7]{3})")
 
 
 def tree_bytes(roots: Iterable[bytes]) -> int:
-    """Bytes of disk blocks below `roots`: hard links once, symbolic links and mounts not followed. Blocks; for a thread.
+    """Bytes of disk blocks below `roots`: hard links once, symbolic links and mounts not followed. For a thread.
 
     What is mounted below a root (the interpreter below the sandbox's home) is not the sandbox's own.
     """

@@ -18,8 +18,9 @@ INPUT_LIMIT = 1 << 20
 HANGUP_GRACE_SECONDS = 2.0
 STUCK_SECONDS = 10.0
 # The first terminal that a session's leader opens becomes its controlling one, so this needs no code between
-# fork and exec, which a threaded Python cannot run safely. "$0" is the terminal's device.
-_LAUNCH = 'exec "$@" <"$0"'
+# fork and exec, which a threaded Python cannot run safely. "$0" is the terminal's device; it is opened for reading
+# and writing because tmux writes to its standard input.
+_LAUNCH = 'exec "$@" <>"$0" >&0 2>&0'
 
 
 class PtySession:

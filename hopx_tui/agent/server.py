@@ -14,33 +14,30 @@ from concurrent.futures import ThreadPoolExecutor
 
 import msgspec
 
-from hopx_tui.agent import lean, prctl
+from hopx_tui.agent import prctl
+from hopx_tui.agent.children import Children
+from hopx_tui.agent.code import Code, available_languages
+from hopx_tui.agent.commands import Commands, Launcher
 from hopx_tui.agent.config import Config, decode_config
+from hopx_tui.agent.control import Control, read_config_line
+from hopx_tui.agent.counters import Counters
+from hopx_tui.agent.disk import DiskWatch
+from hopx_tui.agent.door import Door
+from hopx_tui.agent.environment import Environment, base_variables
+from hopx_tui.agent.execution import Executions
+from hopx_tui.agent.files import Files
+from hopx_tui.agent.gate import AgentServer, Gate
+from hopx_tui.agent.http import Route
+from hopx_tui.agent.jobs import Jobs
+from hopx_tui.agent.metrics import Metrics
+from hopx_tui.agent.paths import PathMap
+from hopx_tui.agent.pausing import Pausing
+from hopx_tui.agent.sampler import Sampler
+from hopx_tui.agent.service import Service
+from hopx_tui.agent.terminal import Terminals
+from hopx_tui.agent.tokens import TokenVerifier
 from hopx_tui.agent.treekill import below, kill_until_gone, signal_all
-
-lean.import_server()
-
-from hopx_tui.agent.children import Children  # noqa: E402
-from hopx_tui.agent.code import Code, available_languages  # noqa: E402
-from hopx_tui.agent.commands import Commands, Launcher  # noqa: E402
-from hopx_tui.agent.control import Control, read_config_line  # noqa: E402
-from hopx_tui.agent.counters import Counters  # noqa: E402
-from hopx_tui.agent.disk import DiskWatch  # noqa: E402
-from hopx_tui.agent.door import Door  # noqa: E402
-from hopx_tui.agent.environment import Environment, base_variables  # noqa: E402
-from hopx_tui.agent.execution import Executions  # noqa: E402
-from hopx_tui.agent.files import Files  # noqa: E402
-from hopx_tui.agent.gate import AgentServer, Gate  # noqa: E402
-from hopx_tui.agent.http import Route  # noqa: E402
-from hopx_tui.agent.jobs import Jobs  # noqa: E402
-from hopx_tui.agent.metrics import Metrics  # noqa: E402
-from hopx_tui.agent.paths import PathMap  # noqa: E402
-from hopx_tui.agent.pausing import Pausing  # noqa: E402
-from hopx_tui.agent.sampler import Sampler  # noqa: E402
-from hopx_tui.agent.service import Service  # noqa: E402
-from hopx_tui.agent.terminal import Terminals  # noqa: E402
-from hopx_tui.agent.tokens import TokenVerifier  # noqa: E402
-from hopx_tui.agent.upload import Upload  # noqa: E402
+from hopx_tui.agent.upload import Upload
 
 TERM_GRACE_SECONDS = 2.0
 THREADS = 8
@@ -62,7 +59,6 @@ class AgentProcess:
         self, config: Config, listener: socket.socket, *, supervisor: int, adopt: bool, notify: Callable[..., None]
     ) -> None:
         self._started = time.monotonic()
-        self._adopt = adopt
         self.children = Children(adopt=adopt)
         own = {os.getpid(), supervisor} | ({1} if config.isolated else set())
         agent_pids = frozenset(own)

@@ -47,6 +47,12 @@ class Gate:
                 response = answer(request, error.envelope(request_id), error.status)
                 if error.status == 429:
                     response.headers["Retry-After"] = str(error.details.get("retry_after_seconds", 1))
+            except OSError as error:
+                log.exception("%s %s", request.method, request.path)
+                failure = ControlError(
+                    500, "INTERNAL", f"The engine could not do it: {error.strerror or error}"
+                )
+                response = answer(request, failure.envelope(request_id), failure.status)
             except web.HTTPException as error:
                 response = self._plain(request, error)
             response.headers["X-Request-ID"] = request_id

@@ -162,7 +162,7 @@ class Sandbox:
         async with self._lock:
             self._moving = True
             if self._session is not None:
-                await self._session.stop()
+                await (self._session.end() if self.status == "paused" else self._session.stop())
                 self._session = None
             if not self.gone and self.status in ("running", "paused"):
                 await self._become("stopped", "engine_restart")

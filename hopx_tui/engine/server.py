@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import compileall
 import contextlib
 import json
 import logging
@@ -119,6 +120,8 @@ class Engine:
         """What this machine can do: every answer comes from trying. Blocks."""
         state = self._options.state
         self._sweep()
+        # a sandbox sees the package read-only: without this an editable install compiles at every create
+        compileall.compile_dir(os.path.join(self._runtime.package, "agent"), quiet=2)
         name = f"hopx-tui-{os.getpid()}-{processes.start_ticks(os.getpid()) or 0}"
         controllers = cgroups.detect(name)
         if controllers.folders:

@@ -127,7 +127,8 @@ class SandboxesPane(Vertical):
     def show_count(self, total: int) -> None:
         """The frame's title: how many there are, and how many the filter leaves."""
         shown = self.table.row_count
-        title = f"Sandboxes {total}" if shown == total or not self.table.filter_text else f"Sandboxes {shown} of {total}"
+        filtered = bool(self.table.filter_text) and shown != total
+        title = f"Sandboxes {shown} of {total}" if filtered else f"Sandboxes {total}"
         if title != self.border_title:
             self.border_title = title
 

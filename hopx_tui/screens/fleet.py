@@ -131,12 +131,17 @@ class FleetScreen(Screen[None]):
         chord: str,
         source_name: str,
         name_sandbox: Callable[[str, str | None], Awaitable[None]],
+        unisolated_allowed: bool = False,
+        allow_unisolated: Callable[[], Awaitable[None]],
         default_template: str | None = None,
         default_timeout: int | None = None,
         readonly: bool = False,
         ascii_only: bool = False,
     ) -> None:
-        """`name_sandbox(id, name)` keeps a person's name for a sandbox; None forgets it."""
+        """`name_sandbox(id, name)` keeps a person's name for a sandbox; None forgets it.
+
+        `unisolated_allowed`: the person said yes before to code that runs as them; `allow_unisolated` keeps that.
+        """
         super().__init__()
         self._session = session
         context = PaneContext(session, cursor, chord)
@@ -153,7 +158,8 @@ class FleetScreen(Screen[None]):
         self._header = Line(id="header")
         self._banner = Line(id="banner")
         self._hints = HintBar(id="hints")
-        self._may_be_unisolated = False
+        self._may_be_unisolated = unisolated_allowed
+        self._allow_unisolated = allow_unisolated
         self._wanted: str | None = None
         self._unfollow: Callable[[], None] | None = None
 
@@ -321,6 +327,7 @@ class FleetScreen(Screen[None]):
             if not await self._actions.allow_unisolated():
                 return
             self._may_be_unisolated = True
+            await self._allow_unisolated()
         health = self._session.health
         shared = health is not None and health.network == "host"
         notes = ["Internet means this machine's own network: it could not be kept apart here."] if shared else []

@@ -42,7 +42,8 @@ def banner_parts(session: Session, readonly: bool) -> list[Part]:
     """What the person must not overlook; empty when there is nothing."""
     parts: list[Part] = []
     if not session.isolated:
-        parts += [("not isolated: commands run as you", "warn"), ("  apt install bubblewrap isolates", "muted")]
+        reason = session.health.isolation_reason if session.health is not None else None
+        parts += [("not isolated: commands run as you  ", "warn"), (fmt.printable(reason or ""), "muted")]
     if readonly:
         parts.append(("  read-only: nothing can be changed from here", "warn"))
     return parts

@@ -51,7 +51,7 @@ _CTRL_SYMBOLS: Mapping[str, str] = MappingProxyType(
     }
 )  # fmt: skip
 
-_PASTE_END = re.compile(r"\x1b|\x9b|\x00|\x08|\x03|\x04|\x7f")
+_UNPASTABLE = re.compile(r"[\x00-\x08\x0b\x0c\x0e-\x1f\x7f-\x9f]")
 _X10_LIMIT = 223
 _BUTTON_RELEASED = 3
 
@@ -123,7 +123,7 @@ def _text_key(base: str, character: str | None, modifiers: int, modes: Modes) ->
 def encode_paste(text: str, modes: Modes) -> bytes:
     """The bytes of a paste: nothing in it ends the bracket or acts as a key other than Enter and Tab."""
     text = text.replace("\r\n", "\n").replace("\x1b[201~", "").replace("\x9b201~", "")
-    text = _PASTE_END.sub("", text)
+    text = _UNPASTABLE.sub("", text)
     text = f"\x1b[200~{text}\x1b[201~" if modes.bracketed_paste else text.replace("\n", "\r")
     return text.encode(errors="replace")
 

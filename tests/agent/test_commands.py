@@ -57,7 +57,9 @@ async def test_what_cannot_start_ends_as_a_shell_would_say(site):
 
 async def test_a_timeout_ends_the_whole_tree(site):
     started = time.monotonic()
-    script = "echo before; (setsid sh -c 'sleep 4242 & sleep 4242') & setsid --fork sleep 4243; trap '' TERM; sleep 4244"
+    script = (
+        "echo before; (setsid sh -c 'sleep 4242 & sleep 4242') & setsid --fork sleep 4243; trap '' TERM; sleep 4244"
+    )
     out = await site.run(script, timeout=0.4)
     assert time.monotonic() - started < 4
     assert (out["exit_code"], out["success"], out["timed_out"]) == (124, False, True)

@@ -62,14 +62,10 @@ async def test_base64_is_decoded_and_files_are_replaced_in_place(site):
     await site.post("/files/write", path="bin", content="new")
     assert target.read_text() == "new"
     assert target.stat().st_mode & 0o777 == 0o750, "without a mode the old one stays"
-    assert_error(
-        await site.post("/files/write", path="bin", content="!!", encoding="base64"), 400, "INVALID_REQUEST"
-    )
+    assert_error(await site.post("/files/write", path="bin", content="!!", encoding="base64"), 400, "INVALID_REQUEST")
     assert_error(await site.post("/files/write", path="bin", content="", encoding="rot13"), 400, "INVALID_REQUEST")
     assert_error(await site.post("/files/write", path="bin", content="", mode="9"), 400, "INVALID_REQUEST")
-    assert_error(
-        await site.post("/files/write", path="bin", content="", overwrite=False), 409, "FILE_ALREADY_EXISTS"
-    )
+    assert_error(await site.post("/files/write", path="bin", content="", overwrite=False), 409, "FILE_ALREADY_EXISTS")
     assert (await site.post("/files/write", path="bin2", content="", overwrite=False)).status_code == 200
 
 

@@ -105,7 +105,8 @@ async def test_a_client_that_goes_away_during_a_download(site):
     reader, writer = await asyncio.open_connection("127.0.0.1", site.port)
     token = site.headers["Authorization"]
     writer.write(
-        f"GET /files/download?path=huge HTTP/1.1\r\nHost: 127.0.0.1:{site.port}\r\nAuthorization: {token}\r\n\r\n".encode()
+        f"GET /files/download?path=huge HTTP/1.1\r\nHost: 127.0.0.1:{site.port}\r\n"
+        f"Authorization: {token}\r\n\r\n".encode()
     )
     await reader.read(1000)
     writer.transport.abort()

@@ -105,7 +105,9 @@ async def test_a_signal_is_128_plus_n(site):
 
 async def test_characters_split_over_reads_arrive_whole(site):
     async with shell(site) as term:
-        await term.type("printf '\\303'; sleep 0.2; printf '\\251|\\360\\237'; sleep 0.1; printf '\\230\\200 \\377 en''d\\n'\n")
+        await term.type(
+            "printf '\\303'; sleep 0.2; printf '\\251|\\360\\237'; sleep 0.1; printf '\\230\\200 \\377 en''d\\n'\n"
+        )
         await term.until("é|😀 \ufffd end")
 
 
@@ -119,7 +121,16 @@ async def test_every_byte_of_a_long_output_before_the_exit(site):
 
 async def test_frames_that_make_no_sense_are_ignored(site):
     async with shell(site) as term:
-        for frame in ("", "nope", "[]", '{"type":5}', '{"type":"unknown"}', "{}", b"\xff\xfe", '{"type":"resize","cols":"x"}'):
+        for frame in (
+            "",
+            "nope",
+            "[]",
+            '{"type":5}',
+            '{"type":"unknown"}',
+            "{}",
+            b"\xff\xfe",
+            '{"type":"resize","cols":"x"}',
+        ):
             await term.connection.send(frame)
         await term.type("echo still he''re\n")
         await term.until("still here")

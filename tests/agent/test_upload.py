@@ -80,7 +80,7 @@ async def test_what_is_malformed(site):
 
 
 async def test_an_aborted_upload_leaves_nothing(site):
-    reader, writer = await asyncio.open_connection("127.0.0.1", site.port)
+    _, writer = await asyncio.open_connection("127.0.0.1", site.port)
     head = f"--{BOUNDARY}\r\nContent-Disposition: form-data; {FILE}\r\n\r\n".encode()
     writer.write(
         f"POST /files/upload?path=aborted HTTP/1.1\r\nHost: 127.0.0.1:{site.port}\r\n"

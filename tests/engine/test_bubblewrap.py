@@ -6,7 +6,7 @@ import subprocess
 
 import pytest
 
-from tests.engine.driver import inside, isolation_works
+from tests.engine.driver import inside, isolation_works, until
 
 pytestmark = pytest.mark.skipif(not isolation_works(), reason="no sandboxes on this machine")
 
@@ -79,9 +79,8 @@ def test_no_pasta_is_left(engines):
     ).stdout.split()
     engine.process.kill()
     engine.process.wait()
-    from tests.engine.driver import until
-
     until(lambda: not any(alive(pid) for pid in children), "pasta and bwrap to end", 10)
+    engines("--isolation", "bwrap")  # sweeps the control groups
 
 
 def alive(pid):

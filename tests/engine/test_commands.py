@@ -9,10 +9,11 @@ import subprocess
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
+import httpx
 import pytest
 
 from hopx_tui.engine import processes
-from tests.engine.driver import MODULE, STUB, Engine, command, until
+from tests.engine.driver import MODULE, STUB, Engine, command, inside, living, ticks, until
 
 
 @pytest.fixture
@@ -68,8 +69,6 @@ def test_a_killed_daemon_is_replaced(state):
 
 
 def test_stop_asks_when_sandboxes_run(state):
-    import httpx
-
     told = start(state)
     made = httpx.post(
         told["url"] + "/v1/sandboxes",
@@ -197,15 +196,25 @@ def test_an_ordinary_user_gets_sandboxes_or_the_reason(tmp_path_factory):
         assert done.returncode == 0, done.stderr
         told = json.loads(done.stdout)
         assert told["isolation"] == "bwrap" or told["reason"]
-        import httpx
-
-        made = httpx.post(
-            told["url"] + "/v1/sandboxes",
-            json={"template_name": "base"},
-            headers={"X-API-Key": told["api_key"]},
-            trust_env=False,
-        )
-        assert made.status_code == 201, made.text
+        with httpx.Client(
+            base_url=told["url"], headers={"X-API-Key": told["api_key"]}, timeout=60, trust_env=False
+        ) as api:
+            made = api.post("/v1/sandboxes", json={"template_name": "base"})
+            assert made.status_code == 201, made.text
+            sandbox = made.json()
+            inside(sandbox, "(setsid sh -c 'while :; do :; done' &) >/dev/null 2>&1")
+            until(lambda: ticks(sandbox) > 5, "the loop to burn CPU")
+            # without a writable control group this is SIGSTOP to every member of the namespace
+            assert api.post(f"/v1/sandboxes/{sandbox['id']}/pause").status_code == 200
+            frozen = ticks(sandbox)
+            assert api.post(f"/v1/sandboxes/{sandbox['id']}/resume").status_code == 200
+            until(lambda: ticks(sandbox) > frozen + 5, "the loop to go on")
+            assert api.post(f"/v1/sandboxes/{sandbox['id']}/pause").status_code == 200
+            frozen = ticks(sandbox)
+            assert living(sandbox)
+            assert ticks(sandbox) == frozen
+            os.kill(told["pid"], signal.SIGKILL)
+            until(lambda: not living(sandbox), "the stopped tree to die with the engine", 10)
     finally:
         subprocess.run(
             [*user, python, "-m", "hopx_tui.engine", "stop", "--force"], env=environment, check=False

@@ -72,7 +72,10 @@ def test_only_the_loopback_listens(engine):
         address = probe.getsockname()[0]
     if address.startswith("127."):
         pytest.skip("this machine has no other address")
-    with pytest.raises((ConnectionRefusedError, TimeoutError)), socket.create_connection((address, int(engine.url.rpartition(":")[2])), 2):
+    with (
+        pytest.raises((ConnectionRefusedError, TimeoutError)),
+        socket.create_connection((address, int(engine.url.rpartition(":")[2])), 2),
+    ):
         pass
 
 

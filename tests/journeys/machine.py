@@ -47,6 +47,7 @@ class Machine:
             "PYTHONPATH": str(ROOT),
         }
         self._open: list[Terminal] = []
+        self._address: dict[str, Any] | None = None
 
     # -- the dashboard
 
@@ -80,6 +81,7 @@ class Machine:
         for terminal in self._open:
             terminal.close()
         self._open.clear()
+        self._address = None
         if self.state.is_dir():
             self.run("engine", "stop", "--force")
 
@@ -90,15 +92,18 @@ class Machine:
         level = ["--isolation", self.isolation] if self.isolation is not None else []
         ended = self.run("engine", "start", *level)
         assert ended.returncode == 0, ended.stderr
+        self.engine()
 
     def engine(self) -> dict[str, Any]:
         """What `engine status --json` tells: url, api_key, pid ..."""
         told: dict[str, Any] = json.loads(self.run("engine", "status", "--json").stdout)
+        assert told["url"], "no engine answers"
+        self._address = told
         return told
 
     def api(self, method: str, path: str, **body: Any) -> Any:
         """One request to the control plane."""
-        engine = self.engine()
+        engine = self._address or self.engine()
         answer = httpx.request(
             method,
             engine["url"] + path,

@@ -9,6 +9,7 @@ import re
 import select
 import shlex
 import shutil
+import signal
 import struct
 import subprocess
 import sys
@@ -22,17 +23,23 @@ from tests.vt.invariants import check
 from tests.vt_core import make
 
 COLUMNS, LINES = 80, 24
-QUIET_SECONDS = 0.3
-LONGEST_SECONDS = 6.0
+QUIET_SECONDS = 0.2
+LONGEST_SECONDS = 4.0
 
 # program -> (command, keys to type one after the other)
 PROGRAMS = {
-    "vim": (["vim", "-u", "NONE", "-N", "text"], ["\x06", "Go", "new line", "\x1b", "gg", "5dd", ":set nu\r", "/line 4\r"]),
+    "vim": (
+        ["vim", "-u", "NONE", "-N", "text"],
+        ["\x06", "Go", "new line", "\x1b", "gg", "5dd", ":set nu\r", "/line 4\r"],
+    ),
     "less": (["less", "text"], [" ", "\x02", "/line 7\r", "G", "5y"]),
     "nano": (["nano", "-I", "text"], ["hello ", "\x16", "\x0b", "\x17line 5\r"]),
     "mc": (["mc", "-u", "-x"], ["\x1b[B", "\x1b[B", "\t"]),
     "htop": (["htop", "-d", "5"], ["\x1b[B"]),
-    "dialog": (["dialog", "--menu", "Choose", "15", "50", "5", "a", "one", "b", "two", "c", "three"], ["\x1b[B", "\x1b[B"]),
+    "dialog": (
+        ["dialog", "--menu", "Choose", "15", "50", "5", "a", "one", "b", "two", "c", "three"],
+        ["\x1b[B", "\x1b[B"],
+    ),
 }
 
 needs_tmux = pytest.mark.skipif(shutil.which("tmux") is None, reason="tmux is not installed")
@@ -64,7 +71,8 @@ def record(command: list[str], keys: list[str], folder) -> bytes:
         "PATH": os.environ.get("PATH", os.defpath), "HOME": str(folder), "TERM": "xterm-256color", "LANG": "C.UTF-8",
         "LC_ALL": "C.UTF-8", "LESSHISTFILE": "-",
     }  # fmt: skip
-    starter = "import fcntl, os, sys, termios; fcntl.ioctl(0, termios.TIOCSCTTY, 0); os.execvp(sys.argv[1], sys.argv[1:])"
+    starter = "import fcntl, os, sys, termios; fcntl.ioctl(0, termios.TIOCSCTTY, 0); "
+    starter += "os.execvp(sys.argv[1], sys.argv[1:])"
     process = subprocess.Popen(
         [sys.executable, "-c", starter, *command],
         stdin=slave, stdout=slave, stderr=slave, cwd=folder, env=environment, start_new_session=True,
@@ -78,7 +86,7 @@ def record(command: list[str], keys: list[str], folder) -> bytes:
             out += read_until_quiet(master, deadline)
         return out
     finally:
-        process.kill()
+        os.killpg(process.pid, signal.SIGKILL)
         process.wait()
         os.close(master)
 
@@ -127,7 +135,8 @@ def test_the_same_picture_as_tmux(name, tmp_path):
     command, keys = PROGRAMS[name]
     if shutil.which(command[0]) is None:
         pytest.skip(f"{command[0]} is not installed")
-    (tmp_path / "text").write_text("".join(f"this is line {number} of the text, with a tab\there\n" for number in range(200)))
+    text = "".join(f"this is line {number} of the text, with a tab\there\n" for number in range(200))
+    (tmp_path / "text").write_text(text)
     data = record(command, keys, tmp_path)
     assert len(data) > 300
     core = make((COLUMNS, LINES))
@@ -140,7 +149,8 @@ def test_the_same_picture_as_tmux(name, tmp_path):
 
 @needs_tmux
 def test_plain_output_too(tmp_path):
-    data = ("wide 日本語 and e\u0301 marks\r\n" + "long " * 40 + "\r\n\x1b[31mred\x1b[0m\ttab\r\n").encode() * 12 + b"$ "
+    text = "wide 日本語 and e\u0301 marks\r\n" + "long " * 40 + "\r\n\x1b[31mred\x1b[0m\ttab\r\n"
+    data = text.encode() * 12 + b"$ "
     core = make((COLUMNS, LINES))
     core.feed(data)
     rows, cursor = in_tmux(data, tmp_path)

@@ -14,11 +14,13 @@ def filled() -> Term:
     [
         ("\x1b[K", ["aaaaa", "bb", "ccccc", "ddddd"]), ("\x1b[1K", ["aaaaa", "   bb", "ccccc", "ddddd"]),
         ("\x1b[2K", ["aaaaa", "", "ccccc", "ddddd"]), ("\x1b[7K", ["aaaaa", "bbbbb", "ccccc", "ddddd"]),
-        ("\x1b[J", ["aaaaa", "bb", "", ""]), ("\x1b[1J", ["", "   bb", "ccccc", "ddddd"]), ("\x1b[2J", ["", "", "", ""]),
+        ("\x1b[J", ["aaaaa", "bb", "", ""]), ("\x1b[1J", ["", "   bb", "ccccc", "ddddd"]),
+        ("\x1b[2J", ["", "", "", ""]),
         ("\x1b[4J", ["aaaaa", "bbbbb", "ccccc", "ddddd"]), ("\x1b[2X", ["aaaaa", "bb  b", "ccccc", "ddddd"]),
         ("\x1b[99X", ["aaaaa", "bb", "ccccc", "ddddd"]), ("\x1b[2@", ["aaaaa", "bb  b", "ccccc", "ddddd"]),
         ("\x1b[2P", ["aaaaa", "bbb", "ccccc", "ddddd"]), ("\x1b[L", ["aaaaa", "", "bbbbb", "ccccc"]),
-        ("\x1b[9M", ["aaaaa", "", "", ""]), ("\x1b[M", ["aaaaa", "ccccc", "ddddd", ""]), ("\x1b[S", ["bbbbb", "ccccc", "ddddd", ""]),
+        ("\x1b[9M", ["aaaaa", "", "", ""]), ("\x1b[M", ["aaaaa", "ccccc", "ddddd", ""]),
+        ("\x1b[S", ["bbbbb", "ccccc", "ddddd", ""]),
         ("\x1b[2T", ["", "", "aaaaa", "bbbbb"]), ("\x1b[9S", ["", "", "", ""]), ("\x1b[9T", ["", "", "", ""]),
         ("\x1b[2 @", ["aaa", "bbb", "ccc", "ddd"]), ("\x1b[2 A", ["  aaa", "  bbb", "  ccc", "  ddd"]),
         ("\x1b['}", ["aa aa", "bb bb", "cc cc", "dd dd"]), ("\x1b[2'~", ["aaa", "bbb", "ccc", "ddd"]),
@@ -40,9 +42,9 @@ def test_lines_move_within_the_region_only():
     assert filled().feed("\x1b[2;3r\x1b[2;2H\x1b[M").rows == ["aaaaa", "ccccc", "", "ddddd"]
 
 
-@pytest.mark.parametrize("text", ["\x1b[K", "\x1b[J", "\x1b[X", "\x1b[@", "\x1b[P", "\x1b[L", "\x1b[S", "\x1b[T", "\x1b['}", "\x1b[2J"])
-def test_blanks_take_the_background_and_nothing_else(text):
-    term = filled().feed("\x1b[1;4;7;31;44m", text)
+@pytest.mark.parametrize("final", ["K", "J", "X", "@", "P", "L", "S", "T", "'}", "2J"])
+def test_blanks_take_the_background_and_nothing_else(final):
+    term = filled().feed(f"\x1b[1;4;7;31;44m\x1b[{final}")
     coloured = [style for row in term.screen.rows for style in row.grid()[1] if style is not term.screen.styles.default]
     assert coloured
     assert all(style.look._replace(bg=None) == term.screen.styles.default.look and style.bg == 4 for style in coloured)

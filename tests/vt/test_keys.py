@@ -13,21 +13,31 @@ KITTY = Modes(kitty=1)
 @pytest.mark.parametrize(
     ("key", "character", "sent"),
     [
-        ("a", "a", b"a"), ("A", "A", b"A"), ("upper_a", "A", b"A"), ("é", "é", "é".encode()), ("full_stop", ".", b"."), ("slash", "/", b"/"),
-        ("minus", None, b"-"), ("space", " ", b" "), ("alt+a", "a", b"\x1ba"), ("alt+a", None, b"\x1ba"), ("alt+A", "A", b"\x1bA"),
+        ("a", "a", b"a"), ("A", "A", b"A"), ("upper_a", "A", b"A"), ("é", "é", "é".encode()),
+        ("full_stop", ".", b"."), ("slash", "/", b"/"),
+        ("minus", None, b"-"), ("space", " ", b" "), ("alt+a", "a", b"\x1ba"), ("alt+a", None, b"\x1ba"),
+        ("alt+A", "A", b"\x1bA"),
         ("alt+shift+a", None, b"\x1bA"), ("alt+full_stop", None, b"\x1b."), ("alt+é", "é", "\x1bé".encode()),
-        ("ctrl+a", "\x01", b"\x01"), ("ctrl+z", None, b"\x1a"), ("ctrl+alt+a", None, b"\x1b\x01"), ("ctrl+@", "\x00", b"\x00"),
+        ("ctrl+a", "\x01", b"\x01"), ("ctrl+z", None, b"\x1a"), ("ctrl+alt+a", None, b"\x1b\x01"),
+        ("ctrl+@", "\x00", b"\x00"),
         ("ctrl+space", None, b"\x00"), ("ctrl+left_square_bracket", None, b"\x1b"), ("ctrl+backslash", "\x1c", b"\x1c"),
-        ("ctrl+right_square_bracket", "\x1d", b"\x1d"), ("ctrl+circumflex_accent", "\x1e", b"\x1e"), ("ctrl+underscore", "\x1f", b"\x1f"),
+        ("ctrl+right_square_bracket", "\x1d", b"\x1d"), ("ctrl+circumflex_accent", "\x1e", b"\x1e"),
+        ("ctrl+underscore", "\x1f", b"\x1f"),
         ("ctrl+slash", None, b"\x1f"), ("ctrl+1", None, b"1"), ("ctrl+é", None, "é".encode()),
         ("enter", "\r", b"\r"), ("alt+enter", None, b"\x1b\r"), ("tab", "\t", b"\t"), ("shift+tab", None, b"\x1b[Z"),
-        ("backspace", "\x7f", b"\x7f"), ("backspace", "\x08", b"\x08"), ("ctrl+backspace", None, b"\x08"), ("alt+backspace", None, b"\x1b\x7f"),
-        ("escape", "\x1b", b"\x1b"), ("up", None, b"\x1b[A"), ("down", None, b"\x1b[B"), ("right", None, b"\x1b[C"), ("left", None, b"\x1b[D"),
-        ("home", None, b"\x1b[H"), ("end", None, b"\x1b[F"), ("shift+up", None, b"\x1b[1;2A"), ("alt+left", None, b"\x1b[1;3D"),
+        ("backspace", "\x7f", b"\x7f"), ("backspace", "\x08", b"\x08"), ("ctrl+backspace", None, b"\x08"),
+        ("alt+backspace", None, b"\x1b\x7f"),
+        ("escape", "\x1b", b"\x1b"), ("up", None, b"\x1b[A"), ("down", None, b"\x1b[B"), ("right", None, b"\x1b[C"),
+        ("left", None, b"\x1b[D"),
+        ("home", None, b"\x1b[H"), ("end", None, b"\x1b[F"), ("shift+up", None, b"\x1b[1;2A"),
+        ("alt+left", None, b"\x1b[1;3D"),
         ("ctrl+right", None, b"\x1b[1;5C"), ("ctrl+shift+end", None, b"\x1b[1;6F"), ("insert", None, b"\x1b[2~"),
-        ("delete", None, b"\x1b[3~"), ("pageup", None, b"\x1b[5~"), ("pagedown", None, b"\x1b[6~"), ("ctrl+delete", None, b"\x1b[3;5~"),
-        ("f1", None, b"\x1bOP"), ("f4", None, b"\x1bOS"), ("f5", None, b"\x1b[15~"), ("f12", None, b"\x1b[24~"), ("shift+f1", None, b"\x1b[1;2P"),
-        ("ctrl+f5", None, b"\x1b[15;5~"), ("super+a", "a", None), ("left_shift", None, None), ("alt+unknown_key", None, None),
+        ("delete", None, b"\x1b[3~"), ("pageup", None, b"\x1b[5~"), ("pagedown", None, b"\x1b[6~"),
+        ("ctrl+delete", None, b"\x1b[3;5~"),
+        ("f1", None, b"\x1bOP"), ("f4", None, b"\x1bOS"), ("f5", None, b"\x1b[15~"), ("f12", None, b"\x1b[24~"),
+        ("shift+f1", None, b"\x1b[1;2P"),
+        ("ctrl+f5", None, b"\x1b[15;5~"), ("super+a", "a", None), ("left_shift", None, None),
+        ("alt+unknown_key", None, None),
         ("<ignore>", None, None),
     ],
 )  # fmt: skip
@@ -42,17 +52,22 @@ def test_every_control_letter():
         assert encode_key(f"alt+ctrl+{letter}", None, PLAIN) == b"\x1b" + bytes([number])
 
 
-@pytest.mark.parametrize(("key", "sent"), [("up", b"\x1bOA"), ("home", b"\x1bOH"), ("end", b"\x1bOF"), ("ctrl+up", b"\x1b[1;5A")])
+@pytest.mark.parametrize(
+    ("key", "sent"), [("up", b"\x1bOA"), ("home", b"\x1bOH"), ("end", b"\x1bOF"), ("ctrl+up", b"\x1b[1;5A")]
+)
 def test_application_cursor_keys(key, sent):
     assert encode_key(key, None, APP) == sent
 
 
 @pytest.mark.parametrize(
     ("key", "character", "sent"),
-    [("escape", "\x1b", b"\x1b[27u"), ("enter", "\r", b"\r"), ("shift+enter", None, b"\x1b[13;2u"), ("ctrl+a", None, b"\x1b[97;5u"),
-     ("alt+a", "a", b"\x1b[97;3u"), ("alt+A", "A", b"\x1b[97;4u"), ("shift+tab", None, b"\x1b[9;2u"), ("a", "a", b"a"), ("A", "A", b"A"),
-     ("backspace", "\x7f", b"\x7f"), ("alt+backspace", None, b"\x1b[127;3u"), ("space", " ", b" "), ("ctrl+space", None, b"\x1b[32;5u"),
-     ("up", None, b"\x1b[A"), ("alt+İ", None, "\x1b[304;3u".encode())],
+    [("escape", "\x1b", b"\x1b[27u"), ("enter", "\r", b"\r"), ("shift+enter", None, b"\x1b[13;2u"),
+     ("ctrl+a", None, b"\x1b[97;5u"),
+     ("alt+a", "a", b"\x1b[97;3u"), ("alt+A", "A", b"\x1b[97;4u"), ("shift+tab", None, b"\x1b[9;2u"),
+     ("a", "a", b"a"), ("A", "A", b"A"),
+     ("backspace", "\x7f", b"\x7f"), ("alt+backspace", None, b"\x1b[127;3u"), ("space", " ", b" "),
+     ("ctrl+space", None, b"\x1b[32;5u"),
+     ("up", None, b"\x1b[A"), ("alt+İ", None, b"\x1b[304;3u")],
 )  # fmt: skip
 def test_disambiguated_keys(key, character, sent):
     assert encode_key(key, character, KITTY) == sent

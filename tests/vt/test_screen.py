@@ -9,7 +9,8 @@ from tests.vt.term import Term
 
 
 def test_it_is_a_pyte_screen_that_pytes_own_stream_can_drive():
-    text = "hello\r\n\x1b[1;31mred\x1b[0m\x1b[2;6Hx\x1b[3;1Hab\x1b[1D\x1b[K\x1b[1L\x1b[5n\x1b[c\x1b(0\x0e\x0f\x1b7\x1b8\x1b[?25l\x1b[4h\x1b]0;t\x07"
+    text = "hello\r\n\x1b[1;31mred\x1b[0m\x1b[2;6Hx\x1b[3;1Hab\x1b[1D\x1b[K"
+    text += "\x1b[1L\x1b[5n\x1b[c\x1b(0\x0e\x0f\x1b7\x1b8\x1b[?25l\x1b[4h\x1b]0;t\x07"
     ours, stock = VTScreen(10, 4), pyte.Screen(10, 4)
     pyte.Stream(ours).feed(text)
     pyte.Stream(stock).feed(text)

@@ -4,7 +4,17 @@ import pytest
 
 from hopx_tui.vt.sgr import apply_sgr, number
 from hopx_tui.vt.style import (
-    BLINK, BOLD, DIM, HIDDEN, ITALIC, OVERLINE, PLAIN, REVERSE, STRIKE, Look, sgr_parameters,
+    BLINK,
+    BOLD,
+    DIM,
+    HIDDEN,
+    ITALIC,
+    OVERLINE,
+    PLAIN,
+    REVERSE,
+    STRIKE,
+    Look,
+    sgr_parameters,
 )  # fmt: skip
 
 

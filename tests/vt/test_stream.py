@@ -10,10 +10,14 @@ from tests.vt.term import Term
 @pytest.mark.parametrize(
     ("text", "row"),
     [
-        ("a\x1b[3\x1b[1mb", "ab"), ("a\x1b[31\x18b", "ab"), ("a\x1b[31\x1ab", "ab"), ("a\x1b\x1b[31mb", "ab"), ("a\x1b[3éb", "aéb"),
-        ("a\x1béb", "aéb"), ("a\x1b[3\x7f1mb", "ab"), ("a\x1b[ 1mb", "ab"), ("a\x1b[<>mb", "ab"), ("a\x00\x7fb", "ab"), ("a\x1b(Xb", "ab"),
-        ("a\x1b([b", "ab"), ("a\x1b[1:2:3qb", "ab"), ("a\x1b[?1;2;3zb", "ab"), ("a\x1b]0;t\x18b", "ab"), ("a\x1bP1\x1a\x07b", "ab"),
-        ("a\x1b_x\x07y\x1b\\b", "ab"), ("a\x1b]P12\x1b\\b", "ab"), ("a\x1b[4 J\x1b[?6 nb", "ab"), ("a\x1bZ\x1b|b", "ab"),
+        ("a\x1b[3\x1b[1mb", "ab"), ("a\x1b[31\x18b", "ab"), ("a\x1b[31\x1ab", "ab"), ("a\x1b\x1b[31mb", "ab"),
+        ("a\x1b[3éb", "aéb"),
+        ("a\x1béb", "aéb"), ("a\x1b[3\x7f1mb", "ab"), ("a\x1b[ 1mb", "ab"), ("a\x1b[<>mb", "ab"),
+        ("a\x00\x7fb", "ab"), ("a\x1b(Xb", "ab"),
+        ("a\x1b([b", "ab"), ("a\x1b[1:2:3qb", "ab"), ("a\x1b[?1;2;3zb", "ab"), ("a\x1b]0;t\x18b", "ab"),
+        ("a\x1bP1\x1a\x07b", "ab"),
+        ("a\x1b_x\x07y\x1b\\b", "ab"), ("a\x1b]P12\x1b\\b", "ab"), ("a\x1b[4 J\x1b[?6 nb", "ab"),
+        ("a\x1bZ\x1b|b", "ab"),
     ],
 )  # fmt: skip
 def test_odd_sequences_print_nothing_however_they_are_split(text, row):
@@ -24,7 +28,8 @@ def test_odd_sequences_print_nothing_however_they_are_split(text, row):
 
 @pytest.mark.parametrize(
     "text",
-    ["ab\x1b[3\r1mX", "ab\x1b\r[31mX", "ab\x1b[\x083\x081mX", "ab\x1b\r\n\r(0X", "ab\x1b(\r0X", "\x1b]0;t\x1b\n[31mX", "a\x1b\n]0;t\x07b",
+    ["ab\x1b[3\r1mX", "ab\x1b\r[31mX", "ab\x1b[\x083\x081mX", "ab\x1b\r\n\r(0X", "ab\x1b(\r0X",
+     "\x1b]0;t\x1b\n[31mX", "a\x1b\n]0;t\x07b",
      "\x1b\n]\x1b\n", "\x1b[1\n\x1b[2\nmX", "a\x1b[\nbc"],
 )  # fmt: skip
 def test_controls_inside_a_sequence_act_at_once(text):

@@ -15,9 +15,12 @@ def events(text: str):
 
 @pytest.mark.parametrize(
     "payload",
-    ["\x1bP$qm\x1b\\", "\x1b_Gf=24;AAAA\x1b\\", "\x1b^pm\x1b\\", "\x1bXsos\x1b\\", "\x1bktitle\x1b\\", "\x1b]0;t\x07", "\x1b]0;t\x1b\\",
-     "\x1b[=1u", "\x1b[>1u", "\x1b[!p", "\x1b[=c", "\x1b F", "\x1b]P1ff00ff", "\x1b]R", "\x1b%G", "\x1b]4;1;?\x07", "\x1b[>4;2m",
-     "\x1b[?4m", "\x1bPq#0;2;0;0;0\x1b\\", "\x1b]1337;File=:AA\x07", "\x9b31m", "\x9d0;t\x9c", "\x90$qm\x9c", "\x1b[31;1$r"],
+    ["\x1bP$qm\x1b\\", "\x1b_Gf=24;AAAA\x1b\\", "\x1b^pm\x1b\\", "\x1bXsos\x1b\\",
+     "\x1bktitle\x1b\\", "\x1b]0;t\x07", "\x1b]0;t\x1b\\",
+     "\x1b[=1u", "\x1b[>1u", "\x1b[!p", "\x1b[=c", "\x1b F", "\x1b]P1ff00ff", "\x1b]R", "\x1b%G", "\x1b]4;1;?\x07",
+     "\x1b[>4;2m",
+     "\x1b[?4m", "\x1bPq#0;2;0;0;0\x1b\\", "\x1b]1337;File=:AA\x07", "\x9b31m",
+     "\x9d0;t\x9c", "\x90$qm\x9c", "\x1b[31;1$r"],
 )  # fmt: skip
 def test_nothing_of_a_sequence_is_printed(payload):
     term = Term().feed(f"a{payload}b")
@@ -40,7 +43,8 @@ def test_titles():
 
 @pytest.mark.parametrize(
     ("uri", "link"),
-    [("https://x/y", "https://x/y"), ("mailto:a@b", "mailto:a@b"), ("file:///etc", "file:///etc"), ("javascript:x", None),
+    [("https://x/y", "https://x/y"), ("mailto:a@b", "mailto:a@b"), ("file:///etc", "file:///etc"),
+     ("javascript:x", None),
      ("ssh://x", None), ("http://a\nb", None), ("http://" + "x" * 5000, None), ("HTTP://A", "HTTP://A")],
 )  # fmt: skip
 def test_links(uri, link):

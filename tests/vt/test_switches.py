@@ -105,7 +105,8 @@ def test_keyboard_flags_are_a_stack_per_screen():
 def test_soft_reset():
     term = Term().feed("ab\x1b[1;31m\x1b[2;3r\x1b[?6h\x1b[4h\x1b[?7l\x1b[?25l\x1b[?1h\x1b(0\x1b7\x1b[!p")
     modes = term.screen.modes
-    assert (modes.origin, modes.insert, modes.autowrap, modes.cursor_visible, modes.app_cursor) == (False, False, True, True, False)
+    assert (modes.autowrap, modes.cursor_visible) == (True, True)
+    assert (modes.origin, modes.insert, modes.app_cursor) == (False, False, False)
     assert term.screen.margins is None
     assert term.screen.cursor.style is term.screen.styles.default
     assert term.feed("\x1b8q").rows[0] == "qb"

@@ -73,7 +73,9 @@ def test_draw_drops_controls():
 
 def test_blocks_of_lines_fill_rows_and_history_like_single_characters_do():
     text = "".join(f"line {index} {'long ' * (index % 5)}\r\n" for index in range(60)) + "end"
-    for start in ("", "\x1b[31m", "\x1b[44m", "\x1b[2;3r\x1b[3;1H", "\x1b[3r\x1b[9;1H", "\x1b[1;3r", "\x1b[?1049h", "\x1b[4h", "\x1b[?7l", "\x1b[1;1Hzzz\x1b[4;3H"):
+    styles = ("", "\x1b[31m", "\x1b[44m")
+    regions = ("\x1b[2;3r\x1b[3;1H", "\x1b[3r\x1b[9;1H", "\x1b[1;3r", "\x1b[1;1Hzzz\x1b[4;3H")
+    for start in (*styles, *regions, "\x1b[?1049h", "\x1b[4h", "\x1b[?7l"):
         whole = Term(12, 4, history_rows=50).feed(start, text)
         single = Term(12, 4, history_rows=50)
         for char in start + text:
