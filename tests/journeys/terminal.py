@@ -187,7 +187,9 @@ class Terminal:
         return self._program.wait(timeout=5)
 
     def close(self) -> None:
-        """End the program, if it still runs: hang up as a closed window does, then less politely."""
+        """End the program, if it still runs: hang up as a closed window does, then less politely. May be repeated."""
+        if self._fd < 0:
+            return
         for number in (signal.SIGHUP, signal.SIGTERM, signal.SIGKILL):
             if self._program.poll() is not None:
                 break
@@ -197,6 +199,7 @@ class Terminal:
                 self._read(0.02)
         self._program.wait()
         os.close(self._fd)
+        self._fd = -1
 
     # -- inside
 
