@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from pathlib import Path
 from typing import Any, ClassVar
 
 from textual.app import ComposeResult
@@ -15,6 +16,7 @@ from hopx_tui.api.errors import ApiError
 from hopx_tui.live.fleet import Row
 from hopx_tui.live.poll import Poll, Reading
 from hopx_tui.live.session import Session
+from hopx_tui.widgets.keys import is_dangerous
 from hopx_tui.widgets.line import Line
 from hopx_tui.widgets.terminal_cursor import RealCursor
 
@@ -28,6 +30,10 @@ class PaneContext:
     """The person's real cursor, for terminals; None draws one."""
     chord: str = "ctrl+]"
     """The one key that a terminal does not get."""
+    readonly: bool = False
+    """Nothing may be changed from here: keys that are `dangerous` are dropped."""
+    downloads: Path | None = None
+    """Where downloads go unless told otherwise; None: ~/Downloads."""
 
 
 class Pane(Vertical):
@@ -132,6 +138,10 @@ class Pane(Vertical):
         if self.reading.stale:
             self._show_state()
 
+    def check_action(self, action: str, parameters: tuple[object, ...]) -> bool | None:
+        """Read-only mode drops every dangerous action."""
+        return not (self.context.readonly and is_dangerous(self, action))
+
     # -- inside
 
     def on_unmount(self) -> None:
@@ -172,12 +182,11 @@ class Pane(Vertical):
             return "No sandbox is selected."
         if row.running:
             return None
-        way_on = {
-            "paused": "p resumes it",
-            "stopped": "r starts it again",
-            "gone": "It was killed or it expired. esc goes back",
-        }.get(row.status)
-        return f"{row.label} is {row.status}." + (f" {way_on}." if way_on else "")
+        way_on = {"gone": "It was killed or it expired. esc goes back"}
+        if not self.context.readonly:
+            way_on |= {"paused": "p resumes it", "stopped": "r starts it again"}
+        then = way_on.get(row.status)
+        return f"{row.label} is {row.status}." + (f" {then}." if then else "")
 
     def _deliver(self, sandbox_id: str, reading: Reading[Any]) -> None:
         self.post_message(self.Fetched(sandbox_id, reading))

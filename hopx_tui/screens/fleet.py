@@ -162,6 +162,7 @@ class FleetScreen(Screen[None]):
         self._allow_unisolated = allow_unisolated
         self._wanted: str | None = None
         self._unfollow: Callable[[], None] | None = None
+        self._focused_before: Widget | None = None
 
     def compose(self) -> ComposeResult:
         yield self._header
@@ -192,15 +193,23 @@ class FleetScreen(Screen[None]):
         self._lay_out()
 
     def check_action(self, action: str, parameters: tuple[object, ...]) -> bool | None:
-        """Read-only mode drops every dangerous action, wherever it is declared."""
+        """Read-only mode drops every dangerous action, wherever it is declared; unseen, nothing is done."""
+        if self.has_class("-tiny"):
+            return False
         return not (self._readonly and any(key.dangerous and key.action == action for key in keys_of(self)))
 
     # -- layout and selection
 
     def _lay_out(self) -> None:
         size = self.app.size
-        self.set_class(size.width < SMALLEST[0] or size.height < SMALLEST[1], "-tiny")
+        tiny = size.width < SMALLEST[0] or size.height < SMALLEST[1]
+        if tiny and not self.has_class("-tiny"):
+            self._focused_before = self.focused  # what is hidden loses the keyboard
+        self.set_class(tiny, "-tiny")
         self.set_class(size.width < WIDE, "-narrow")
+        if not tiny and self._focused_before is not None:
+            focused, self._focused_before = self._focused_before, None
+            self.call_after_refresh(self.set_focus, focused)
         self.call_after_refresh(self._looked_at)
 
     def _looked_at(self) -> None:

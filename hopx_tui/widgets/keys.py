@@ -35,3 +35,8 @@ def keys_of(node: type[Any] | object) -> list[Key]:
                 seen.add(name)
                 found.append(binding)
     return found
+
+
+def is_dangerous(node: object, action: str) -> bool:
+    """Whether a key of this node that runs `action` (its name, without parameters) may change something."""
+    return any(key.dangerous and key.action.partition("(")[0] == action for key in keys_of(node))

@@ -2,23 +2,21 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 from textual.message import Message
-
-if TYPE_CHECKING:
-    from hopx_tui.widgets.table_canvas import TableCanvas
+from textual.widget import Widget
 
 
 class TableMessage(Message, namespace="virtual_table"):
     """Base: `table` sent it."""
 
-    def __init__(self, table: TableCanvas[Any]) -> None:
+    def __init__(self, table: Widget) -> None:
         super().__init__()
         self.table = table
 
     @property
-    def control(self) -> TableCanvas[Any]:
+    def control(self) -> Widget:
         """The table, for selectors of `on`."""
         return self.table
 
@@ -26,7 +24,7 @@ class TableMessage(Message, namespace="virtual_table"):
 class RowMessage(TableMessage):
     """Base: about `row`."""
 
-    def __init__(self, table: TableCanvas[Any], row: Any) -> None:
+    def __init__(self, table: Widget, row: Any) -> None:
         super().__init__(table)
         self.row = row
 

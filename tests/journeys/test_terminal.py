@@ -62,7 +62,9 @@ def test_tmux_inside(dashboard: Dashboard, needs: Callable[..., None]) -> None:
     lower = next(at for at, row in enumerate(dashboard.rows()) if row == "42 lower")
     assert upper < lower
     dashboard.key("ctrl+b")
-    dashboard.type(":kill-server\r")
+    dashboard.type(":")
+    dashboard.wait(r"^: *$")
+    dashboard.type("kill-server\r")
     dashboard.wait_until(lambda _: "[server exited]" in dashboard.rows() and dashboard.rows()[-1] == "ready>", "the end")
     assert dashboard.rows()[0].startswith("ready> PS1='inner> ' tmux")
 
@@ -74,9 +76,12 @@ def test_a_window_made_tiny_and_large_again(dashboard: Dashboard, needs: Callabl
     dashboard.wait(r"^line 1$")
     dashboard.resize(20, 5)
     dashboard.wait(r"larger|60x15")
+    dashboard.type("np")  # nobody can see what these would do
     dashboard.resize(80, 24)
     dashboard.wait(r"^line 1$")
     dashboard.wait(r"^line 17$")
+    dashboard.wait(r"● running")
+    dashboard.wait(r"leaves the terminal")
     dashboard.type("Gx")
     dashboard.wait_until(lambda _: "ine 40" in dashboard.rows(), "vim's last line, edited")
     dashboard.type(":q!\r")
