@@ -101,6 +101,7 @@ class HopxApp(App[None], inherit_bindings=False):
             allow_unisolated=self._remember_unisolated,
             default_template=self.settings.default_template,
             default_timeout=self.settings.default_timeout,
+            downloads=self._preferences.downloads,
             readonly=self.settings.readonly,
             ascii_only=self.settings.ascii,
         )

@@ -33,8 +33,9 @@ class TerminalPane(Pane):
     EVERY = None
 
     BINDINGS: ClassVar[list[BindingType]] = [
-        Key("enter", "open", "open shell", id="terminal.open", show=False, tooltip="Open a shell in the sandbox."),
-    ]
+        Key("enter", "open", "open shell", id="terminal.open", show=False, dangerous=True,
+            tooltip="Open a shell in the sandbox."),
+    ]  # fmt: skip
 
     DEFAULT_CSS = """
     TerminalPane > #terminal-title { padding: 0 1; }

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import time
 from collections.abc import Awaitable, Callable
+from pathlib import Path
 from typing import ClassVar
 
 from textual.app import ComposeResult
@@ -27,12 +28,12 @@ from hopx_tui.screens.actions import SandboxActions
 from hopx_tui.screens.create import CreateDialog, NewSandbox
 from hopx_tui.screens.header import banner_parts, header_parts
 from hopx_tui.screens.help import HelpScreen
-from hopx_tui.screens.keytable import brief, sections_of
+from hopx_tui.screens.keytable import brief, sections_of, working
 from hopx_tui.screens.palette import Command, CommandLine
 from hopx_tui.screens.sandbox import SandboxView
 from hopx_tui.widgets.dialogs import ConfirmDialog, MessageDialog
 from hopx_tui.widgets.hints import HintBar
-from hopx_tui.widgets.keys import Key, keys_of
+from hopx_tui.widgets.keys import Key, is_dangerous
 from hopx_tui.widgets.line import Line
 from hopx_tui.widgets.terminal import Terminal
 from hopx_tui.widgets.terminal_cursor import RealCursor
@@ -52,7 +53,7 @@ class FleetScreen(Screen[None]):
 
     BINDINGS: ClassVar[list[BindingType]] = [
         Key("n", "create", "new", id="fleet.new", dangerous=True, tooltip="Create a sandbox."),
-        Key("s", "shell", "shell", id="fleet.shell", tooltip="Open the sandbox's terminal."),
+        Key("s", "shell", "shell", id="fleet.shell", dangerous=True, tooltip="Open the sandbox's terminal."),
         Key("p", "pause", "pause", id="fleet.pause", dangerous=True, tooltip="Pause the sandbox, or let it go on."),
         Key("r", "start_menu", "start/stop", id="fleet.start", dangerous=True, tooltip="Start, stop or restart it."),
         Key("plus", "extend", "extend", id="fleet.extend", dangerous=True,
@@ -135,6 +136,7 @@ class FleetScreen(Screen[None]):
         allow_unisolated: Callable[[], Awaitable[None]],
         default_template: str | None = None,
         default_timeout: int | None = None,
+        downloads: Path | None = None,
         readonly: bool = False,
         ascii_only: bool = False,
     ) -> None:
@@ -144,7 +146,7 @@ class FleetScreen(Screen[None]):
         """
         super().__init__()
         self._session = session
-        context = PaneContext(session, cursor, chord)
+        context = PaneContext(session, cursor, chord, readonly, downloads)
         self._source_name = source_name
         self._name_sandbox = name_sandbox
         self._default_template = default_template
@@ -153,7 +155,7 @@ class FleetScreen(Screen[None]):
         self._ascii = ascii_only
         self._chord = chord
         self._actions = SandboxActions(self.app, session)
-        self._sandboxes = SandboxesPane(session)
+        self._sandboxes = SandboxesPane(session, readonly=readonly)
         self._view = SandboxView(context)
         self._header = Line(id="header")
         self._banner = Line(id="banner")
@@ -196,13 +198,16 @@ class FleetScreen(Screen[None]):
         """Read-only mode drops every dangerous action, wherever it is declared; unseen, nothing is done."""
         if self.has_class("-tiny"):
             return False
-        return not (self._readonly and any(key.dangerous and key.action == action for key in keys_of(self)))
+        return not (self._readonly and is_dangerous(self, action))
 
     # -- layout and selection
 
     def _lay_out(self) -> None:
         size = self.app.size
         tiny = size.width < SMALLEST[0] or size.height < SMALLEST[1]
+        if size.width < WIDE and not self.has_class("-narrow"):
+            # What the person was in stays on the screen; the other side is hidden.
+            self.set_class(self._view.has_focus_within, "-open")
         if tiny and not self.has_class("-tiny"):
             self._focused_before = self.focused  # what is hidden loses the keyboard
         self.set_class(tiny, "-tiny")
@@ -231,7 +236,7 @@ class FleetScreen(Screen[None]):
 
     def _inside(self) -> bool:
         """The person is in the sandbox, not in the list."""
-        return self._view.has_focus_within
+        return self._view.has_focus_within or (self.has_class("-narrow") and self.has_class("-open"))
 
     def _show_row(self, row: Row | None) -> None:
         self._view.set_row(row)
@@ -307,14 +312,8 @@ class FleetScreen(Screen[None]):
                 [(f"{self._chord} esc", "leaves the terminal"), (f"{self._chord} ?", "its other keys")]
             )
             return
-        hints: list[tuple[str, str]] = []
-        taken: set[str] = set()
-        for node in self._focus_chain():
-            for key in keys_of(node):
-                if key.show and not key.system and key.key not in taken and node.check_action(key.action, ()):
-                    taken.add(key.key)
-                    hints.append((brief(key.key), key.description))
-        self._hints.set_hints(hints)
+        chain = self._focus_chain()
+        self._hints.set_hints([(brief(keys), key.description) for _, key, keys in working(chain) if key.show])
 
     def _focus_chain(self) -> list[DOMNode]:
         start: Widget | Screen[None] = self.focused or self
@@ -332,6 +331,8 @@ class FleetScreen(Screen[None]):
         except ApiError as error:
             self._actions.fail(error)
             return
+        if self._session.health is None:
+            await self._session.learn_health()  # whether code would run as the person must not be guessed
         if not self._session.isolated and not self._may_be_unisolated:
             if not await self._actions.allow_unisolated():
                 return
@@ -389,16 +390,18 @@ class FleetScreen(Screen[None]):
         self.run_worker(self._kill(), name="kill")
 
     async def _kill(self) -> None:
-        for sandbox_id in await self._actions.kill(self._rows()):
+        killed = await self._actions.kill(self._rows())
+        for sandbox_id in killed:
             await self._view.pane_of(TerminalPane).forget(sandbox_id)
             await self._name_sandbox(sandbox_id, None)
         if self._view.row is not None and self._session.fleet.row(self._view.row.id) is None:
             self._close()
-        self._sandboxes.table.set_marks([])
+        if killed:
+            self._sandboxes.table.set_marks([])
 
     def action_filter(self) -> None:
         """Type a filter for the list."""
-        if self.has_class("-narrow"):
+        if self.has_class("-zoomed") or (self.has_class("-narrow") and self.has_class("-open")):
             self._close()
         self._sandboxes.begin_filter()
 
@@ -433,8 +436,7 @@ class FleetScreen(Screen[None]):
 
     def action_describe(self) -> None:
         """The overview."""
-        self._open()
-        self._view.show_kind(OverviewPane)
+        self._go_to_tab(self._view.panes.index(self._view.pane_of(OverviewPane)))
 
     def action_raw(self) -> None:
         """The JSON of the API."""

@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
-from dataclasses import dataclass
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass, replace
 
 from textual.dom import DOMNode
+from textual.widgets import Input
 
 from hopx_tui.widgets.keys import Key, keys_of
 
@@ -62,17 +63,31 @@ def _line(key: Key, node: DOMNode | None) -> KeyLine:
     return KeyLine(key.key_display or shown(key.key), key.description, key.tooltip, key.action, node)
 
 
-def sections_of(nodes: Iterable[DOMNode]) -> list[Section]:
-    """What works along a focus chain, inner first; an action that cannot work now is left out."""
-    sections: list[Section] = []
+def working(nodes: Sequence[DOMNode]) -> Iterator[tuple[DOMNode, Key, str]]:
+    """The keys that work along a focus chain, inner first, each with those of its keys that reach it.
+
+    Left out: what cannot work now, what an inner place takes, and what a focused field would take as text.
+    """
+    typing = bool(nodes) and isinstance(nodes[0], Input)
     taken: set[str] = set()
     for node in nodes:
-        lines = []
         for key in keys_of(node):
-            if key.system or key.key in taken or _hidden(node, key):
+            if key.system or _hidden(node, key):
                 continue
-            taken.add(key.key)
-            lines.append(_line(key, node))
+            free = [part for part in map(str.strip, key.key.split(",")) if part not in taken]
+            if typing and not key.priority:
+                free = [part for part in free if len(_one(part)) > 1 and part != "space"]
+            if free:
+                taken.update(free)
+                yield node, key, ",".join(free)
+
+
+def sections_of(nodes: Sequence[DOMNode]) -> list[Section]:
+    """What works along a focus chain as sections of the help."""
+    sections: list[Section] = []
+    found = list(working(nodes))
+    for node in nodes:
+        lines = [_line(replace(key, key=keys), node) for owner, key, keys in found if owner is node]
         if lines:
             sections.append(Section(title_of(type(node)), getattr(node, "HELP", ""), lines))
     # What is said about a place comes before how lists and texts work in general.

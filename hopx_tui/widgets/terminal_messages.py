@@ -2,14 +2,10 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
-
 from textual.message import Message
+from textual.widget import Widget
 
 from hopx_tui.widgets.terminal_state import TerminalState
-
-if TYPE_CHECKING:
-    from hopx_tui.widgets.terminal import Terminal
 
 __all__ = ["TerminalMessages"]
 
@@ -17,12 +13,12 @@ __all__ = ["TerminalMessages"]
 class FromTerminal(Message):
     """What all messages of a terminal carry."""
 
-    def __init__(self, terminal: Terminal) -> None:
+    def __init__(self, terminal: Widget) -> None:
         super().__init__()
         self.terminal = terminal
 
     @property
-    def control(self) -> Terminal:
+    def control(self) -> Widget:
         """The pane that sent it (`@on` selectors match it)."""
         return self.terminal
 
@@ -33,14 +29,14 @@ class TerminalMessages:
     class StateChanged(FromTerminal, namespace="terminal"):
         """The link's state is another one now."""
 
-        def __init__(self, terminal: Terminal, state: TerminalState) -> None:
+        def __init__(self, terminal: Widget, state: TerminalState) -> None:
             super().__init__(terminal)
             self.state = state
 
     class TitleChanged(FromTerminal, namespace="terminal"):
         """The program set its title (printable, at most 256 characters)."""
 
-        def __init__(self, terminal: Terminal, title: str) -> None:
+        def __init__(self, terminal: Widget, title: str) -> None:
             super().__init__(terminal)
             self.title = title
 
@@ -50,14 +46,14 @@ class TerminalMessages:
     class ChordPending(FromTerminal, namespace="terminal"):
         """The chord was pressed and a key is awaited (``pending``), or no longer."""
 
-        def __init__(self, terminal: Terminal, pending: bool) -> None:
+        def __init__(self, terminal: Widget, pending: bool) -> None:
             super().__init__(terminal)
             self.pending = pending
 
     class Chord(FromTerminal, namespace="terminal"):
         """A key after the chord that the owner answers; one of ``chords``."""
 
-        def __init__(self, terminal: Terminal, key: str) -> None:
+        def __init__(self, terminal: Widget, key: str) -> None:
             super().__init__(terminal)
             self.key = key
 
@@ -67,7 +63,7 @@ class TerminalMessages:
     class CopyRequested(FromTerminal, namespace="terminal"):
         """Text is to reach the person's clipboard; ``from_program``: asked for by OSC 52, policy applies."""
 
-        def __init__(self, terminal: Terminal, text: str, from_program: bool) -> None:
+        def __init__(self, terminal: Widget, text: str, from_program: bool) -> None:
             super().__init__(terminal)
             self.text = text
             self.from_program = from_program

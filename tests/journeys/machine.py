@@ -61,6 +61,7 @@ class Machine:
             lines=lines,
             directory=self.work,
         )
+        terminal.log = self.state / "dashboard.log"
         self._open.append(terminal)
         return terminal
 
@@ -146,6 +147,13 @@ class Machine:
 
 class Dashboard(Terminal):
     """The dashboard in a terminal, and the steps that many journeys share."""
+
+    log: Path | None = None
+
+    def picture(self) -> str:
+        """The screen, and what the dashboard wrote down when it met a fault of its own."""
+        crash = self.log.read_text(errors="replace")[-4000:] if self.log is not None and self.log.exists() else ""
+        return super().picture() + (f"\n{crash}" if crash else "")
 
     @property
     def wide(self) -> bool:
