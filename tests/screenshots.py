@@ -23,13 +23,14 @@ from hopx_tui.api.control import ControlPlane
 from hopx_tui.app import HopxApp
 from hopx_tui.preferences import Preferences
 from hopx_tui.screens.sandbox import SandboxView
-from hopx_tui.settings import resolve
+from hopx_tui.settings import Settings, resolve
 
 FOLDER = Path(__file__).parent.parent / "screenshots"
 SIZES = {"80x24": (80, 24), "160x45": (160, 45)}
 FLEET = (
     ("web-scraper", "python", 3_600, "mkdir -p src data; printf 'import csv\\n\\n\\ndef rows(path: str) -> list[list[str]]:\\n"
-     "    \"\"\"All rows of a CSV file.\"\"\"\\n    with open(path, newline=\"\") as file:\\n        return list(csv.reader(file))\\n' > src/report.py;"
+     "    \"\"\"All rows of a CSV file.\"\"\"\\n    with open(path, newline=\"\") as file:\\n"
+     "        return list(csv.reader(file))\\n' > src/report.py;"
      " seq 1 20000 > data/rows.csv; echo '# Scraper' > README.md;"
      " (while :; do timeout 1.2 sh -c 'while :; do :; done'; sleep 1.5; done) >/dev/null 2>&1 &"),
     ("etl-job", "python", None, "(while :; do timeout 0.3 sh -c 'while :; do :; done'; sleep 2; done) >/dev/null 2>&1 &"),
@@ -84,8 +85,8 @@ async def walk(app: HopxApp, pilot: Pilot[None], size: str, warm: float) -> None
         await pilot.press("up")
     await asyncio.sleep(warm)
     save(app, f"fleet-{size}")
+    await pilot.press("enter")
     if size == "80x24":
-        await pilot.press("enter")
         await asyncio.sleep(1)
         save(app, f"overview-{size}")
     await pilot.press("3")
@@ -129,7 +130,7 @@ async def type_text(pilot: Pilot[None], text: str) -> None:
     await pilot.press(*(keys.get(character, character) for character in text), "enter")
 
 
-async def main() -> None:
+def main() -> None:
     """Everything, in a state directory of its own."""
     FOLDER.mkdir(exist_ok=True)
     with tempfile.TemporaryDirectory() as folder:
@@ -140,17 +141,21 @@ async def main() -> None:
         started = subprocess.run([*engine, "start", "--json"], env=env, check=True, capture_output=True, text=True)
         address = json.loads(started.stdout)
         settings = resolve({"local": True}, env, home)
-        preferences = Preferences(settings.preferences)
         try:
-            async with ControlPlane(address["url"], address["api_key"]) as control:
-                await fill(control, preferences.set_name)
-            for size, cells in SIZES.items():
-                await shoot(HopxApp(settings, preferences, opener(address)), size, cells)
+            asyncio.run(shoot_all(settings, Preferences(settings.preferences), address))
         finally:
             subprocess.run([*engine, "stop", "--force"], env=env, check=False, capture_output=True)
     if shutil.which("rsvg-convert"):
         head = ["rsvg-convert", "-w", "1600", str(FOLDER / "fleet-160x45.svg"), "-o", str(FOLDER / "fleet.png")]
         subprocess.run(head, check=True)
+
+
+async def shoot_all(settings: Settings, preferences: Preferences, address: dict[str, str]) -> None:
+    """Fill the engine, then one run of the dashboard for each size."""
+    async with ControlPlane(address["url"], address["api_key"]) as control:
+        await fill(control, preferences.set_name)
+    for size, cells in SIZES.items():
+        await shoot(HopxApp(settings, preferences, opener(address)), size, cells)
 
 
 def opener(address: dict[str, str]) -> Callable[[], Awaitable[tuple[str, str]]]:
@@ -169,4 +174,4 @@ async def shoot(app: HopxApp, size: str, cells: tuple[int, int]) -> None:
 
 
 if __name__ == "__main__":
-    asyncio.run(main())
+    main()
