@@ -4,10 +4,12 @@ from __future__ import annotations
 
 import asyncio
 import os
+import signal
 import traceback
 from collections.abc import Awaitable, Callable
 from typing import Any, ClassVar
 
+from textual import events
 from textual.app import App
 from textual.binding import Binding, BindingType
 
@@ -58,12 +60,15 @@ class HopxApp(App[None], inherit_bindings=False):
 
     async def on_mount(self) -> None:
         """Show something at once; everything that waits for others goes on behind it."""
+        if not self.is_headless:
+            # the default would end us without giving the terminal back
+            asyncio.get_running_loop().add_signal_handler(signal.SIGTERM, self.exit)
         for theme in THEMES:
             self.register_theme(theme)
         self.theme = self._start_theme
         source = self.settings.source
         words = "Starting the local engine …" if source.kind == "local" else f"Opening {source.base_url} …"
-        await self.push_screen(StartScreen(self._source_name, words))
+        await self.push_screen(StartScreen(self._source_name, words, local=source.kind == "local"))
         for warning in (*self.settings.warnings, *filter(None, [self._preferences.warning])):
             self.notify(warning, severity="warning", markup=False, timeout=12)
         self.run_worker(self._open(), name="open", exclusive=True)
@@ -112,6 +117,12 @@ class HopxApp(App[None], inherit_bindings=False):
         """Close connections; sandboxes go on."""
         if self._session is not None:
             await self._session.close()
+
+    def on_key(self, event: events.Key) -> None:
+        """ctrl+q leaves from a dialog too: the search for bindings ends there, but the key comes up to here."""
+        if event.key == "ctrl+q":
+            event.stop()
+            self.exit()
 
     def on_app_focus(self) -> None:
         """The terminal window is looked at again."""

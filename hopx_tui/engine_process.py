@@ -6,12 +6,15 @@ import asyncio
 import json
 import subprocess
 import sys
+import time
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
 
 _PATIENCE = 20.0
 """Seconds that a first start may take on a slow, busy machine."""
+_POLL = 0.005
+"""Seconds between two looks at the child; its answer is one line, which its pipe holds."""
 
 
 class EngineFailed(Exception):  # noqa: N818 -- said to people
@@ -57,10 +60,14 @@ class EngineStart:
     async def address(self) -> EngineAddress:
         """Wait for the answer; a second call starts anew. Raises EngineFailed."""
         child, self._child = self._child or self._spawn(), None
+        end = time.monotonic() + _PATIENCE
+        while child.poll() is None and time.monotonic() < end:
+            await asyncio.sleep(_POLL)  # not a thread: the program could not end before it
         try:
-            out, err = await asyncio.to_thread(child.communicate, timeout=_PATIENCE)
+            out, err = child.communicate(timeout=0.5)
         except subprocess.TimeoutExpired:
             child.kill()
+            child.communicate()
             raise EngineFailed(
                 f"The local engine did not answer within {_PATIENCE:.0f} seconds. "
                 "`hopx-tui engine run` in another terminal shows what it does."

@@ -27,17 +27,29 @@ from hopx_tui.settings import Settings, resolve
 
 FOLDER = Path(__file__).parent.parent / "screenshots"
 SIZES = {"80x24": (80, 24), "160x45": (160, 45)}
+BUSY = "(while :; do timeout {busy} sh -c 'while :; do :; done'; sleep {rest}; done) >/dev/null 2>&1 &"
+REPORT = '''import csv
+
+
+def rows(path: str) -> list[list[str]]:
+    """All rows of a CSV file."""
+    with open(path, newline="") as file:
+        return list(csv.reader(file))
+'''
+PROJECT = f"""mkdir -p src data
+cat > src/report.py <<'END'
+{REPORT}END
+seq 1 20000 > data/rows.csv
+echo '# Scraper' > README.md
+"""
 FLEET = (
-    ("web-scraper", "python", 3_600, "mkdir -p src data; printf 'import csv\\n\\n\\ndef rows(path: str) -> list[list[str]]:\\n"
-     "    \"\"\"All rows of a CSV file.\"\"\"\\n    with open(path, newline=\"\") as file:\\n"
-     "        return list(csv.reader(file))\\n' > src/report.py;"
-     " seq 1 20000 > data/rows.csv; echo '# Scraper' > README.md;"
-     " (while :; do timeout 1.2 sh -c 'while :; do :; done'; sleep 1.5; done) >/dev/null 2>&1 &"),
-    ("etl-job", "python", None, "(while :; do timeout 0.3 sh -c 'while :; do :; done'; sleep 2; done) >/dev/null 2>&1 &"),
+    ("web-scraper", "python", 3_600, PROJECT + BUSY.format(busy=1.2, rest=1.5)),
+    ("etl-job", "python", None, BUSY.format(busy=0.3, rest=2)),
     ("agent-42", "nodejs", 240, "sleep 1000 >/dev/null 2>&1 &"),
     ("notebook", "base", None, "true"),
     ("old-run", "base", None, "true"),
-)  # fmt: skip
+)
+"""Name, template, timeout in seconds, and what it is busy with."""
 
 
 async def fill(control: ControlPlane, names: Callable[[str, str], None]) -> None:

@@ -182,11 +182,11 @@ class Pane(Vertical):
             return "No sandbox is selected."
         if row.running:
             return None
-        way_on = {"gone": "It was killed or it expired. esc goes back"}
+        way_on = {"gone": "It was killed or it expired.\nesc goes back"}
         if not self.context.readonly:
             way_on |= {"paused": "p resumes it", "stopped": "r starts it again"}
         then = way_on.get(row.status)
-        return f"{row.label} is {row.status}." + (f" {then}." if then else "")
+        return f"{row.label} is {row.status}." + (f"\n\n{then}" if then else "")
 
     def _deliver(self, sandbox_id: str, reading: Reading[Any]) -> None:
         self.post_message(self.Fetched(sandbox_id, reading))
@@ -209,7 +209,7 @@ class Pane(Vertical):
         if reading.stale and reading.error is not None:
             age = reading.age(self.session.scheduler.clock()) or 0.0
             self._state.set_parts(
-                [(f"{fmt.age(age)} old ", "warn"), (reading.error.message, "muted")], [("ctrl+r retries", "key")]
+                [(f"{fmt.age(age)} old  ", "warn"), ("ctrl+r retries  ", "key"), (reading.error.message, "muted")]
             )
 
 

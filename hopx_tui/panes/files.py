@@ -23,6 +23,7 @@ from hopx_tui.panes.transfers import Transfers
 from hopx_tui.widgets.dialogs import ConfirmDialog, InputDialog, local_paths
 from hopx_tui.widgets.keys import Key
 from hopx_tui.widgets.line import Line
+from hopx_tui.widgets.palette import ascii_only
 from hopx_tui.widgets.virtual_table import VirtualTable
 
 HOME = "/workspace"
@@ -58,6 +59,8 @@ class FilesPane(Pane):
     FilesPane > Horizontal { height: 1fr; }
     FilesPane #file-table { width: 5fr; }
     FilesPane #file-preview { width: 6fr; border-left: vkey $border-blurred; }
+    FilesPane.-ascii #file-preview { border-left: ascii $border-blurred; }
+    FilesPane.-silent #file-preview { display: none; }
     FilesPane.-narrow #file-preview { display: none; border-left: none; width: 1fr; }
     FilesPane.-narrow.-reading #file-preview { display: block; }
     FilesPane.-narrow.-reading #file-table { display: none; }
@@ -80,6 +83,9 @@ class FilesPane(Pane):
             yield self._preview
         yield self._transfers
 
+    def on_mount(self) -> None:
+        self.set_class(ascii_only(self.app), "-ascii")
+
     def on_resize(self) -> None:
         """Narrow panes show the list or the preview, not both."""
         self.set_class(self.size.width < 66, "-narrow")
@@ -88,7 +94,12 @@ class FilesPane(Pane):
 
     def say(self, text: str | None) -> None:
         self._table.message = text
+        silent = text is not None and (self.unavailable() is not None or self.reading.error is not None)
+        self.set_class(silent, "-silent")  # the sentence has the whole width
+        if silent and self._preview.has_focus_within:
+            self.leave_preview()
         if text is not None:
+            self.remove_class("-reading")
             self._preview.clear()
 
     def reset(self) -> None:
@@ -114,12 +125,18 @@ class FilesPane(Pane):
         shown = [entry for entry in entries if self._show_hidden or not entry.name.startswith(".")]
         self._table.set_rows(in_order(shown))
         self._table.stale = reading.stale
-        self._table.message = None if shown else "This folder is empty.\n\na makes a file, a name with / makes a folder"
+        self._table.message = None if shown else self._empty_text(len(entries))
         if self._returning is not None:
             self._table.select(rp.raw(self._returning))
             self._returning = None
         self._follow_cursor()
         self._show_path()
+
+    def _empty_text(self, hidden: int) -> str:
+        if hidden:
+            return f"Only {fmt.count(hidden, 'hidden name', 'hidden names')} here.\n\n. shows them"
+        ways_on = "" if self.context.readonly else "\n\na makes a file or folder\nU uploads one"
+        return f"This folder is empty.{ways_on}"
 
     # -- moving
 
@@ -223,7 +240,7 @@ class FilesPane(Pane):
         if not files or agent is None:
             return
         name = fmt.printable(rp.base_name(files[0].address)).replace("/", "_") if len(files) == 1 else ""
-        start = Path.home() / "Downloads" / name
+        start = (self.context.downloads or Path.home() / "Downloads") / name
         answer = await self.app.push_screen_wait(
             InputDialog(
                 "Download to" if name else f"Download {len(files)} files into the folder",

@@ -17,7 +17,10 @@ from hopx_tui.theme import state_look
 from hopx_tui.widgets.facts import Fact, Facts
 from hopx_tui.widgets.graph import Graph
 from hopx_tui.widgets.palette import ascii_only
+from hopx_tui.widgets.scrollbar import draw_scrollbars_as_lines
 
+_CALM = ("primary", "secondary")
+"""Colours of plots whose scale is fitted: their top is no alarm."""
 _ENFORCED = {"hard": "", "soft": " (watched, not enforced)", "none": " (not enforced)"}
 
 
@@ -36,8 +39,8 @@ class OverviewPane(Pane):
 
     def content(self) -> ComposeResult:
         self._cpu = Graph("CPU", least=100.0, text=fmt.percent)
-        self._memory = Graph("MEM", text=fmt.size)
-        self._disk = Graph("DISK", text=fmt.size)
+        self._memory = Graph("MEM", text=fmt.size, colors=_CALM)
+        self._disk = Graph("DISK", text=fmt.size, colors=_CALM)
         self._network = Graph("NET", text=fmt.rate, least=1024.0, colors=("secondary", "primary"))
         self._facts = Facts()
         self._unfollow: Callable[[], None] | None = None
@@ -51,6 +54,7 @@ class OverviewPane(Pane):
 
     def on_mount(self) -> None:
         self._unfollow = self.session.fleet.on_usage(self._measured)
+        draw_scrollbars_as_lines(self.query_one(VerticalScroll))
 
     def on_unmount(self) -> None:
         if self._unfollow is not None:

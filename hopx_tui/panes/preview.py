@@ -91,6 +91,9 @@ class Preview(Vertical):
             return
         if key != self._shown:
             return  # the cursor has moved on
+        if self._view.searching:
+            self._shown = None  # another text would end the search under the person's fingers: later
+            return
         if text.binary:
             self._view.set_message(f"A binary file of {fmt.size(entry.size)}.\n\nD downloads it")
         elif not text.content:

@@ -80,8 +80,9 @@ class SandboxesPane(Vertical):
             super().__init__()
             self.row = row
 
-    def __init__(self, session: Session) -> None:
+    def __init__(self, session: Session, *, readonly: bool = False) -> None:
         super().__init__(id="sandboxes")
+        self._readonly = readonly
         self._session = session
         self._fleet = session.fleet
         self._state = Line(classes="pane-state")
@@ -207,15 +208,17 @@ class SandboxesPane(Vertical):
         self.table.stale = stale
         if stale and state.error is not None:
             age = state.age(self._session.scheduler.clock())
-            old = f"{fmt.age(age)} old " if age is not None else ""
-            self._state.set_parts([(old, "warn"), (state.error.message, "muted")], [("ctrl+r retries", "key")])
-        self.table.message = None if self._fleet.rows else _empty_text(state)
+            old = f"{fmt.age(age)} old  " if age is not None else ""
+            self._state.set_parts([(old, "warn"), ("ctrl+r retries  ", "key"), (state.error.message, "muted")])
+        text = None if self._fleet.rows else _empty_text(state, self._readonly)
+        self.table.message = fmt.to_ascii(text) if text is not None and ascii_only(self.app) else text
 
     # -- cells
 
     def _columns(self) -> Sequence[Column[Row]]:
         return (
-            Column("name", "NAME", sort=lambda row: row.label.lower(), cell=self._name_cell, min_width=10, letter="n"),
+            Column("name", "NAME", sort=lambda row: row.label.lower(), cell=self._name_cell, min_width=10, letter="n",
+                   cut="middle"),
             Column("status", "STATUS", 8, priority=6, sort=lambda row: row.status, cell=_status, letter="s"),
             Column(
                 "template",
@@ -304,11 +307,11 @@ def _countdown(row: Row) -> Run:
     return (fmt.countdown(left, missing=""), "warn" if left is not None and left < _SOON else "muted")
 
 
-def _empty_text(state: FleetState) -> str:
+def _empty_text(state: FleetState, readonly: bool) -> str:
     """Loading, empty, refused and failed are four different texts, each with its key."""
     if state.error is not None:
         lead = "This source refused the key." if state.kind == "refused" else "No list yet."
         return f"{lead}\n\n{sentence(state.error)}\n\nctrl+r tries again now"
     if state.kind == "loading":
         return "Asking for the sandboxes …"
-    return "No sandboxes yet.\n\nn creates your first sandbox"
+    return "No sandboxes yet." + ("" if readonly else "\n\nn creates your first sandbox")

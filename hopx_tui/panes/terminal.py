@@ -15,8 +15,10 @@ from textual.widgets import ContentSwitcher, Static
 from hopx_tui import format as fmt
 from hopx_tui.api.errors import ApiError, Closed
 from hopx_tui.panes.base import Pane, PaneContext
+from hopx_tui.widgets.dialogs import ConfirmDialog, MessageDialog
 from hopx_tui.widgets.keys import Key
 from hopx_tui.widgets.line import Line
+from hopx_tui.widgets.palette import ascii_only
 from hopx_tui.widgets.terminal import Terminal
 from hopx_tui.widgets.terminal_link import TtyLink
 from hopx_tui.widgets.terminal_state import Connected, Exited, Lost
@@ -65,7 +67,7 @@ class TerminalPane(Pane):
 
     def content(self) -> ComposeResult:
         self._title = Line(id="terminal-title")
-        self._none = NoShell("", id="terminal-none")
+        self._none = NoShell("", id="terminal-none", markup=False)
         self._switch = ContentSwitcher(self._none, initial="terminal-none")
         yield self._title
         yield self._switch
@@ -74,7 +76,8 @@ class TerminalPane(Pane):
 
     def say(self, text: str | None) -> None:
         """A terminal keeps its screen whatever happens to its sandbox; only the empty pane speaks."""
-        self._none.update(text or "No shell is open here.\n\ns opens one")
+        way_on = "This dashboard is read-only." if self.context.readonly else "s opens one"
+        self._none.update(fmt.printable(text) if text else f"No shell is open here.\n\n{way_on}")
 
     def row_changed(self) -> None:
         if self.is_mounted:
@@ -124,6 +127,7 @@ class TerminalPane(Pane):
                 chord=self._chord,
                 chords=CHORDS,
                 cursor=self.context.cursor,
+                ascii_only=ascii_only(self.app),
                 id=f"terminal-{next(self._numbers)}",
             )
             self._terminals[row.id] = terminal
@@ -135,7 +139,7 @@ class TerminalPane(Pane):
         terminal.focus()
 
     async def forget(self, sandbox_id: str) -> None:
-        """The sandbox was killed by us: its terminal goes too."""
+        """Its terminal goes, with the shell in it."""
         terminal = self._terminals.pop(sandbox_id, None)
         self._titles.pop(sandbox_id, None)
         if terminal is not None:
@@ -193,6 +197,27 @@ class TerminalPane(Pane):
         message.stop()
         if message.key == "z":
             self.post_message(self.ZoomRequested())
+        elif message.key == "x":
+            for sandbox_id, terminal in self._terminals.items():
+                if terminal is message.terminal:
+                    self.run_worker(self._hang_up(sandbox_id), name="close terminal")
+        elif message.key == "?":
+            self._list_chords()
+
+    def _list_chords(self) -> None:
+        lines = {"esc, d": "leave the terminal", "[": "scroll, select and copy", "/": "search", **CHORDS}
+        lines[self._chord] = "send it to the program"
+        text = "\n".join(f"{keys:<8}  {what}" for keys, what in lines.items())
+        self.app.push_screen(MessageDialog(f"After {self._chord}", text))
+
+    async def _hang_up(self, sandbox_id: str) -> None:
+        """Asks while a shell listens, as what it runs ends with it."""
+        if isinstance(self._terminals[sandbox_id].state, Connected):
+            question = ConfirmDialog("Close this terminal?", ["What runs in it ends."], "Close", danger=True)
+            if not await self.app.push_screen_wait(question):
+                return
+        await self.forget(sandbox_id)
+        self.focus_content()
 
     def on_terminal_rang(self, message: Terminal.Rang) -> None:
         message.stop()

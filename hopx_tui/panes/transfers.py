@@ -34,11 +34,13 @@ class Transfers(ProgressLine):
         super().__init__(hint="ctrl+x cancels")
         self._waiting: deque[_Transfer] = deque()
         self._moving: asyncio.Task[None] | None = None
+        self._working = False
 
     def add(self, label: str, size: int, move: Callable[[Progress], Awaitable[None]], done: str) -> None:
         """Queue one: `move(progress)` does it and raises ApiError, `done` is what is said at its end."""
         self._waiting.append(_Transfer(label, size, move, done))
-        if self._moving is None:
+        if not self._working:
+            self._working = True
             self.run_worker(self._work(), name="transfers")
 
     def cancel(self) -> None:
@@ -49,7 +51,7 @@ class Transfers(ProgressLine):
     @property
     def busy(self) -> bool:
         """Something moves or waits."""
-        return self._moving is not None or bool(self._waiting)
+        return self._working
 
     async def _work(self) -> None:
         self.display = True
@@ -63,6 +65,7 @@ class Transfers(ProgressLine):
                     self._moving.cancel()
                     self._moving = None
         finally:
+            self._working = False
             self.display = False
 
     async def _one(self, transfer: _Transfer) -> None:
@@ -81,7 +84,9 @@ class Transfers(ProgressLine):
         except ApiError as error:
             self.app.notify(f"{transfer.label}: {sentence(error)}", severity="error", markup=False, timeout=10)
         except OSError as error:
-            self.app.notify(f"{transfer.label}: {error.strerror or error}", severity="error", markup=False, timeout=10)
+            where = f"{error.filename}: " if error.filename else ""
+            text = f"{transfer.label}: {where}{error.strerror or error}"
+            self.app.notify(text, severity="error", markup=False, timeout=10)
         except asyncio.CancelledError:
             self.app.notify(f"{transfer.label}: cancelled, nothing was left behind.", markup=False)
             raise

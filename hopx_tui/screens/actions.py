@@ -60,7 +60,8 @@ class SandboxActions:
             elif row.status == "paused":
                 await self._do(self._fleet.resume(row.id))
             else:
-                self._app.notify(f"{row.label} is {row.status}: r starts it.", markup=False)
+                then = ": r starts it" if row.status == "stopped" else ""
+                self._app.notify(f"{row.label} is {row.status}{then}.", markup=False)
 
     async def start_menu(self, rows: Sequence[Row]) -> None:
         """Start, stop or restart, after a choice."""
@@ -71,13 +72,15 @@ class SandboxActions:
             ("stop", "stop", "end every process, keep the files"),
             ("restart", "restart", "stop, then start"),
         ]
-        stopped = all(row.status == "stopped" for row in rows)
+        all_stopped = all(row.status == "stopped" for row in rows)
         choice = await self._app.push_screen_wait(
-            ChoiceDialog(_title("What about", rows), options, selected="start" if stopped else "stop")
+            ChoiceDialog(_title("What about", rows), options, selected="start" if all_stopped else "stop")
         )
         for row in rows if choice else ():
             if choice in ("stop", "restart") and row.status != "stopped":
-                await self._do(self._fleet.stop(row.id))
+                stopped = await self._do(self._fleet.stop(row.id))
+                if not stopped:
+                    continue
             if choice in ("start", "restart"):
                 await self._do(self._fleet.start(row.id))
 

@@ -21,9 +21,12 @@ from hopx_tui.widgets.columns import Column
 from hopx_tui.widgets.dialog import Dialog
 from hopx_tui.widgets.flat_button import FlatButton
 from hopx_tui.widgets.keys import Key
+from hopx_tui.widgets.palette import ascii_only
+from hopx_tui.widgets.scrollbar import draw_scrollbars_as_lines
 from hopx_tui.widgets.virtual_table import VirtualTable
 
 _UNITS = {"": 60, "s": 1, "m": 60, "h": 3_600, "d": 86_400}
+_LONGEST = 366 * 86_400
 _VARIABLE = re.compile(r"[A-Za-z_][A-Za-z0-9_]*\Z")
 
 
@@ -35,9 +38,22 @@ class NewSandbox:
     spec: CreateSpec
 
 
+class _Tick(Checkbox):
+    """`[x]` or `[ ]`: the two differ without colours too, and in ASCII."""
+
+    BUTTON_LEFT = "["
+    BUTTON_RIGHT = "]"
+
+    @property
+    def BUTTON_INNER(self) -> str:  # type: ignore[override]  # noqa: N802 -- Textual's name
+        """What stands between the brackets."""
+        return "x" if self.value else " "
+
+
 class CreateDialog(Dialog[NewSandbox | None]):
     """Template, name, timeout, internet, environment."""
 
+    TITLE = "New sandbox"
     DEFAULT_CSS = """
     CreateDialog {
         & #dialog { width: 76; }
@@ -102,12 +118,12 @@ class CreateDialog(Dialog[NewSandbox | None]):
                 yield Label("timeout")
                 yield Input(
                     fmt.duration(self._timeout).replace(" ", "") if self._timeout else "",
-                    placeholder="none; 30m, 2h, 1d …",
+                    placeholder="none; 30m, 2h, 1d ..." if ascii_only(self.app) else "none; 30m, 2h, 1d …",
                     id="timeout",
                 )
             with Horizontal(classes="row"):
                 yield Label("internet")
-                yield Checkbox(
+                yield _Tick(
                     "allowed", self._internet is not False, id="internet", disabled=self._internet is None, compact=True
                 )
             with Horizontal(classes="row"):
@@ -125,6 +141,7 @@ class CreateDialog(Dialog[NewSandbox | None]):
     def on_mount(self) -> None:
         """The name has the keyboard: enter creates, typing renames."""
         super().on_mount()
+        draw_scrollbars_as_lines(self.query_one("#body"))
         table = self.query_one("#templates", VirtualTable)
         names = [template.name for template in self._templates if _usable(template)]
         wanted = self._template if self._template in names else next(iter(names), None)
@@ -177,10 +194,12 @@ def parse_timeout(text: str) -> int | None:
     parts = re.findall(r"(\d+(?:\.\d+)?)([smhd]?)", text)
     if not parts or "".join(number + unit for number, unit in parts) != text:
         raise ValueError(f"{text!r} is no time: write 30m, 2h, 1d or leave it empty.")
-    seconds = round(sum(float(number) * _UNITS[unit] for number, unit in parts))
-    if seconds <= 0:
+    seconds = sum(float(number) * _UNITS[unit] for number, unit in parts)
+    if seconds < 1:
         raise ValueError("A timeout of nothing would kill it at once: leave the field empty for none.")
-    return seconds
+    if seconds > _LONGEST:
+        raise ValueError("That is more than a year: leave the field empty for no timeout.")
+    return round(seconds)
 
 
 def parse_env(text: str) -> dict[str, str]:

@@ -25,6 +25,8 @@ def header_parts(session: Session, name: str, wall: float, *, ascii_only: bool) 
     else:
         left.append((f"{dot} live", "good"))
     right: list[Part] = []
+    if session.local:
+        right.append((f"{session.control.base_url.removeprefix('http://')}  ", "faint"))
     for status, number in sorted(fleet.counts().items(), key=lambda item: _ORDER.get(item[0], 9)):
         right.append((f"{number} {status}  ", state_look(status).style))
     expiring = len(fleet.expiring())

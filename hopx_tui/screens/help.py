@@ -5,6 +5,9 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import ClassVar
 
+from rich.console import Group, RenderableType
+from rich.padding import Padding
+from rich.table import Table
 from rich.text import Text
 from textual.app import ComposeResult
 from textual.binding import BindingType
@@ -14,7 +17,8 @@ from textual.widgets import Static
 
 from hopx_tui.screens.keytable import Section
 from hopx_tui.widgets.keys import Key
-from hopx_tui.widgets.palette import Palette
+from hopx_tui.widgets.palette import Palette, ascii_only
+from hopx_tui.widgets.scrollbar import draw_scrollbars_as_lines
 
 
 class HelpScreen(ModalScreen[None]):
@@ -27,6 +31,7 @@ class HelpScreen(ModalScreen[None]):
         width: 88; max-width: 100%; height: 90%; background: $surface; border: round $primary;
         border-title-color: $primary; border-title-style: bold; border-subtitle-color: $text-muted; padding: 1 2;
     }
+    HelpScreen > Vertical.-ascii { border: ascii $primary; }
     HelpScreen VerticalScroll { scrollbar-size-vertical: 1; }
     """
     BINDINGS: ClassVar[list[BindingType]] = [
@@ -41,7 +46,7 @@ class HelpScreen(ModalScreen[None]):
         self._introduction = introduction
 
     def compose(self) -> ComposeResult:
-        with Vertical() as frame:
+        with Vertical(classes="-ascii" if ascii_only(self.app) else "") as frame:
             frame.border_title = "Keys that work here"
             frame.border_subtitle = "esc closes"
             with VerticalScroll():
@@ -49,15 +54,19 @@ class HelpScreen(ModalScreen[None]):
 
     def on_mount(self) -> None:
         palette = Palette.of(self.app)
-        text = Text(self._introduction + "\n", style=palette.style("muted"))
+        parts: list[RenderableType] = [Text(self._introduction, style=palette.style("muted"))]
         for section in self._sections:
-            text.append(f"\n{section.title}\n", palette.style("title"))
+            parts.append(Text(f"\n{section.title}", style=palette.style("title")))
             if section.about:
-                text.append(f"{section.about}\n", palette.style("muted"))
+                parts.append(Text(section.about, style=palette.style("muted")))
+            grid = Table.grid(padding=(0, 2, 0, 0))
+            grid.add_column(width=20, style=palette.style("key"))
+            grid.add_column(ratio=1, style=palette.style("text"))
             for line in section.lines:
-                text.append(f"  {line.keys:<22}", palette.style("key"))
-                text.append(f"{line.sentence}\n", palette.style("text"))
-        self.query_one("#help-text", Static).update(text)
+                grid.add_row(Text(line.keys), Text(line.sentence))
+            parts.append(Padding(grid, (0, 0, 0, 2)))
+        self.query_one("#help-text", Static).update(Group(*parts))
+        draw_scrollbars_as_lines(self.query_one(VerticalScroll))
         self.query_one(VerticalScroll).focus()
 
     def action_close(self) -> None:

@@ -74,11 +74,11 @@ def working(nodes: Sequence[DOMNode]) -> Iterator[tuple[DOMNode, Key, str]]:
         for key in keys_of(node):
             if key.system or _hidden(node, key):
                 continue
-            free = [part for part in map(str.strip, key.key.split(",")) if part not in taken]
+            free = [part for part in map(str.strip, key.key.split(",")) if _one(part) not in taken]
             if typing and not key.priority:
                 free = [part for part in free if len(_one(part)) > 1 and part != "space"]
             if free:
-                taken.update(free)
+                taken.update(map(_one, free))  # "/" and "slash" are one key
                 yield node, key, ",".join(free)
 
 
@@ -89,7 +89,7 @@ def sections_of(nodes: Sequence[DOMNode]) -> list[Section]:
     for node in nodes:
         lines = [_line(replace(key, key=keys), node) for owner, key, keys in found if owner is node]
         if lines:
-            sections.append(Section(title_of(type(node)), getattr(node, "HELP", ""), lines))
+            sections.append(Section(title_of(type(node)), getattr(node, "HELP", None) or "", lines))
     # What is said about a place comes before how lists and texts work in general.
     return sorted(sections, key=lambda section: not section.about)
 

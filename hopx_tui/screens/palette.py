@@ -15,6 +15,7 @@ from textual.widgets import Input
 
 from hopx_tui.widgets.columns import Column
 from hopx_tui.widgets.keys import Key
+from hopx_tui.widgets.palette import ascii_only
 from hopx_tui.widgets.virtual_table import VirtualTable
 
 
@@ -37,6 +38,7 @@ class CommandLine(ModalScreen[tuple[str, Command | None] | None]):
         width: 76; max-width: 100%; height: auto; max-height: 80%; margin: 2 0 0 0;
         background: $surface; border: round $primary; padding: 0 1;
     }
+    CommandLine > Vertical.-ascii { border: ascii $primary; }
     CommandLine Input { height: 1; border: none; padding: 0; background: $surface; }
     CommandLine Input:focus { border: none; }
     CommandLine VirtualTable { height: 14; margin: 1 0 0 0; background: $surface; }
@@ -61,12 +63,11 @@ class CommandLine(ModalScreen[tuple[str, Command | None] | None]):
             lambda c: c.name,
             show_header=False,
             markable=False,
-            empty="No command of that name.\n\nesc goes back",
             haystack=lambda c: f"{c.name} {c.about} {c.key}",
         )
 
     def compose(self) -> ComposeResult:
-        with Vertical():
+        with Vertical(classes="-ascii" if ascii_only(self.app) else ""):
             yield Input(placeholder="type a command")
             yield self._table
 
@@ -78,8 +79,15 @@ class CommandLine(ModalScreen[tuple[str, Command | None] | None]):
     @on(Input.Changed)
     def _typed(self, event: Input.Changed) -> None:
         word = event.value.strip()
-        exact = [command for command in self._commands if command.name == word.partition(" ")[0]]
-        self._table.filter_text = "" if not word else (exact[0].name if exact else word)
+        names = [command.name for command in self._commands]
+        first = word.partition(" ")[0]
+        self._table.filter_text = first if word not in names and first in names else word
+        self._table.message = None if self._table.row_count else "No command of that name.\n\nesc goes back"
+        # The one that is meant is seldom the first in which the word occurs.
+        best = next((name for name in (word, first) if name in names), None)
+        best = best or next((name for name in names if word and name.startswith(word)), None)
+        if best is not None:
+            self._table.select(best)
 
     @on(Input.Submitted)
     def _submitted(self, event: Input.Submitted) -> None:

@@ -11,9 +11,11 @@ from textual.screen import Screen
 from textual.widgets import Static
 
 from hopx_tui.format import printable
+from hopx_tui.theme import source_look
 from hopx_tui.widgets.hints import HintBar
 from hopx_tui.widgets.keys import Key
-from hopx_tui.widgets.line import Line
+from hopx_tui.widgets.line import Line, Part
+from hopx_tui.widgets.palette import ascii_only
 
 
 class StartScreen(Screen[None]):
@@ -35,11 +37,13 @@ class StartScreen(Screen[None]):
     class Retried(Message):
         """The person wants another try."""
 
-    def __init__(self, source_name: str, sentence: str) -> None:
+    def __init__(self, source_name: str, sentence: str, *, local: bool = True) -> None:
         super().__init__()
         self._header = Line(id="header")
         self._source_name = source_name
-        self._text = Static(printable(sentence), id="start-text", markup=False)
+        self._local = local
+        self._sentence = sentence
+        self._text = Static("", id="start-text", markup=False)
         self._failed = False
 
     def compose(self) -> ComposeResult:
@@ -48,17 +52,26 @@ class StartScreen(Screen[None]):
         yield HintBar(("q", "quit"))
 
     def on_mount(self) -> None:
-        self._header.set_parts([("hopx-tui  ", "bold"), (f"{self._source_name} ", "local"), ("… starting", "warn")])
+        self._header.set_parts(self._source_parts("… starting", "warn"))
+        self._say(self._sentence)
+
+    def _source_parts(self, state: str, role: str) -> list[Part]:
+        return [("hopx-tui  ", "bold"), (f"{self._source_name} ", source_look(self._local).style), (state, role)]
+
+    def _say(self, sentence: str, then: str = "") -> None:
+        plain = ascii_only(self.app)
+        self._text.update(f"{printable(sentence, ascii_only=plain)}{then}")
 
     def fail(self, sentence: str) -> None:
         """It did not work; say why and what can be done."""
         self._failed = True
-        self._header.set_parts([("hopx-tui  ", "bold"), (f"{self._source_name} ", "local"), ("not available", "bad")])
-        self._text.update(f"{printable(sentence)}\n\nenter tries again    q leaves")
+        self._header.set_parts(self._source_parts("not available", "bad"))
+        self._say(sentence, "\n\nenter tries again    q leaves")
 
     def action_retry(self) -> None:
         """Once more, after a failure."""
         if self._failed:
             self._failed = False
-            self._text.update("Trying again …")
+            self._header.set_parts(self._source_parts("… starting", "warn"))
+            self._say("Trying again …")
             self.post_message(self.Retried())

@@ -63,17 +63,20 @@ class Line(Widget):
         room = sum(cells(text) for text, _ in left)
         while right and room + 1 + sum(cells(text) for text, _ in right) > width:
             right.pop(0)
-        segments = _segments(left, width, palette, ground)
+        ellipsis = "~" if plain else "…"
+        segments = _segments(left, width, palette, ground, ellipsis)
         used = sum(segment.cell_length for segment in segments)
-        tail = _segments(right, max(0, width - used), palette, ground)
+        tail = _segments(right, max(0, width - used), palette, ground, ellipsis)
         gap = width - used - sum(segment.cell_length for segment in tail)
         return Strip([*segments, Segment(" " * max(0, gap), ground), *tail], width)
 
 
-def _segments(parts: Sequence[Part], width: int, palette: Palette, ground: Style) -> list[Segment]:
+def _segments(
+    parts: Sequence[Part], width: int, palette: Palette, ground: Style, ellipsis: str
+) -> list[Segment]:
     out: list[Segment] = []
     for text, role in parts:
-        shown = truncate(text, width)
+        shown = truncate(text, width, ellipsis=ellipsis)
         if not shown:
             break
         width -= cells(shown)

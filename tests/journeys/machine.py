@@ -9,7 +9,7 @@ import re
 import subprocess
 import sys
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -51,11 +51,13 @@ class Machine:
 
     # -- the dashboard
 
-    def dashboard(self, *arguments: str, columns: int = 80, lines: int = 24, **variables: str) -> Dashboard:
-        """Start it in a terminal of that size."""
+    def dashboard(
+        self, *arguments: str, columns: int = 80, lines: int = 24, under: Sequence[str] = (), **variables: str
+    ) -> Dashboard:
+        """Start it in a terminal of that size; `under` is a command that runs another one."""
         level = ["--isolation", self.isolation] if self.isolation is not None else []
         terminal = Dashboard(
-            [*PRODUCT, *level, *arguments],
+            [*under, *PRODUCT, *level, *arguments],
             self.environment | variables,
             columns=columns,
             lines=lines,

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import hashlib
+import os
 import random
 import re
 from collections.abc import Callable
@@ -23,16 +24,20 @@ def go_to_files(dashboard: Dashboard) -> None:
 
 
 def select(dashboard: Dashboard, name: str) -> None:
-    """Put the cursor on a row, from above."""
-    dashboard.key("home")
-    for _ in range(12):
-        try:
-            dashboard.wait(rf"^▌ *{name}", 0.4)
-        except AssertionError:
-            dashboard.key("down")
-        else:
-            return
-    raise AssertionError(f"{name} cannot be selected:\n{dashboard.picture()}")
+    """Put the cursor on the row of that name."""
+    dashboard.wait(rf"^[▌ ] *{name}")
+    rows = dashboard.text().split("\n")
+    wanted = next(at for at, row in enumerate(rows) if re.match(rf"[▌ ] *{name}", row))
+    cursor = next(at for at, row in enumerate(rows) if row.startswith("▌"))
+    dashboard.key(*["down" if wanted > cursor else "up"] * abs(wanted - cursor))
+    dashboard.wait(rf"^▌ *{name}")
+
+
+def back_to_the_list(dashboard: Dashboard) -> None:
+    """From the preview, until the keys at the bottom are the list's again."""
+    dashboard.wait(r"^ / [Ss]earch")
+    dashboard.key("escape")
+    dashboard.wait(r"^ D download")
 
 
 @both_levels
@@ -49,17 +54,15 @@ def test_walking_and_looking(dashboard: Dashboard, engine: Machine, sandbox: str
     dashboard.key("enter")
     dashboard.wait(r"^ /workspace/src *$|^ /workspace/src\b")
     select(dashboard, r"main\.py")
-    if not dashboard.wide:
-        dashboard.key("enter")
+    dashboard.key("enter")
     dashboard.wait(r"print\('häppy'\)")
-    dashboard.key("escape")
-    dashboard.wait(r"^▌ *main\.py")
+    back_to_the_list(dashboard)
     dashboard.key("left")
     dashboard.wait(r"^▌ *src/")
     select(dashboard, r"picture\.bin")
     dashboard.key("enter")
     dashboard.wait(r"A binary file of 16K")
-    dashboard.key("escape")
+    back_to_the_list(dashboard)
     select(dashboard, "empty")
     dashboard.key("enter")
     dashboard.wait(r"The file is empty")
@@ -75,12 +78,13 @@ def test_up_and_down_again(dashboard: Dashboard, engine: Machine, sandbox: str) 
     dashboard.wait(r"Upload into /workspace")
     dashboard.type("no-such-file\r")
     dashboard.wait(r"There is no such file on this machine")
-    for _ in "no-such-file":
-        dashboard.key("backspace")
+    dashboard.key("ctrl+u")
+    dashboard.wait_gone(r"no-such-file")
     dashboard.type("dat")
+    dashboard.wait(r"^\W+dat +│")
     dashboard.wait(r"data\.bin *│")
     dashboard.key("tab")
-    dashboard.wait(r"/data\.bin +│")
+    dashboard.wait(r"^\W+data\.bin +│")
     dashboard.key("enter")
     dashboard.wait(r"Uploaded to /workspace/data\.bin")
     dashboard.wait(r"^▌? *data\.bin +2\.9M")
@@ -153,20 +157,27 @@ def test_making_and_deleting(dashboard: Dashboard, engine: Machine, sandbox: str
 @both_levels
 def test_strange_names(dashboard: Dashboard, engine: Machine, sandbox: str) -> None:
     top = bytes(engine.workspace(sandbox))
-    strange = [b"two\nlines", b"not-utf8-\xff\xfe", b"\x1b[31mred\x1b[0m", "e\u0301 日本.txt".encode(), b"-rf *", b"[bold]b[/bold]"]
+    strange = [
+        b"two\nlines",
+        b"not-utf8-\xff\xfe",
+        b"\x1b[31mred\x1b[0m",
+        "e\u0301 日本.txt".encode(),
+        b"-rf *",
+        b"[bold]b",
+    ]
     for name in strange:
         with open(top + b"/" + name, "wb") as file:
             file.write(b"content of " + name.split(b"\n")[0][:4] + b"\n")
     go_to_files(dashboard)
     dashboard.wait(r"日本\.txt")
     text = dashboard.text()
-    assert "[bold]b[/bold]" in text, dashboard.picture()
+    assert "[bold]b" in text, dashboard.picture()
     assert "-rf *" in text
 
     select(dashboard, r"not-utf8-")
     dashboard.key("enter")
     dashboard.wait(r"content of not-")
-    dashboard.key("escape")
+    back_to_the_list(dashboard)
     dashboard.type("D")
     dashboard.wait(r"Download to")
     dashboard.key("enter")
@@ -177,22 +188,16 @@ def test_strange_names(dashboard: Dashboard, engine: Machine, sandbox: str) -> N
     select(dashboard, r"two")
     dashboard.key("enter")
     dashboard.wait(r"content of two")
-    dashboard.key("escape")
-    dashboard.wait(r"^▌ *two")
+    back_to_the_list(dashboard)
     for name in (b"two\nlines", b"not-utf8-\xff\xfe"):
-        select(dashboard, "two" if name.startswith(b"two") else "not-utf8-")
+        label = "two" if name.startswith(b"two") else "not-utf8-"
+        select(dashboard, label)
         dashboard.key("ctrl+d")
         dashboard.press("Delete")
-        wait_for(lambda name=name: name not in re.split(b"\0", b"\0".join(listing(top))), f"{name!r} deleted")
-    dashboard.wait_gone(r"two")
-    assert sorted(listing(top)) == sorted(strange[2:])
+        dashboard.wait_until(lambda _, name=name: name not in os.listdir(top), f"{name!r} deleted")
+        dashboard.wait_gone(rf"^[▌ ] *{label}")
+    assert sorted(os.listdir(top)) == sorted(strange[2:])
     dashboard.leave()
-
-
-def listing(directory: bytes) -> list[bytes]:
-    import os
-
-    return os.listdir(directory)
 
 
 def test_a_folder_of_fifty_thousand(dashboard: Dashboard, engine: Machine, sandbox: str) -> None:
@@ -212,7 +217,9 @@ def test_a_folder_of_fifty_thousand(dashboard: Dashboard, engine: Machine, sandb
     dashboard.leave()
 
 
-def test_a_file_of_two_gigabytes(dashboard: Dashboard, engine: Machine, sandbox: str, needs: Callable[..., None]) -> None:
+def test_a_file_of_two_gigabytes(
+    dashboard: Dashboard, engine: Machine, sandbox: str, needs: Callable[..., None]
+) -> None:
     needs("truncate")
     engine.run_in(sandbox, "truncate -s 2G holes; { echo start of text; seq 400000; } > long.txt")
     go_to_files(dashboard)
@@ -220,13 +227,12 @@ def test_a_file_of_two_gigabytes(dashboard: Dashboard, engine: Machine, sandbox:
     select(dashboard, "holes")
     dashboard.key("enter")
     dashboard.wait(r"A binary file of 2(\.0)?G", 5)
-    dashboard.key("escape")
+    back_to_the_list(dashboard)
     select(dashboard, r"long\.txt")
     dashboard.key("enter")
     dashboard.wait(r"start of text", 5)
     dashboard.wait(r"first 256K of 2\.\dM")
-    dashboard.key("escape")
-    dashboard.wait(r"^▌ *long\.txt")
+    back_to_the_list(dashboard)
 
     select(dashboard, "holes")
     dashboard.type("D")

@@ -41,6 +41,8 @@ def test_the_first_minute(
         screen = leave_and_come_back(machine, screen)
         kill_only_when_told(screen, confirmed=True)
         screen.wait(r"No sandboxes yet")
+        screen.key("n")
+        screen.wait(r"New sandbox")  # the question without isolation came once, and never again
         screen.leave()
 
 
@@ -154,12 +156,15 @@ def pause_and_resume(machine: Machine, screen: Dashboard) -> None:
     ticks = machine.workspace(machine.api("GET", "/v1/sandboxes")["data"][0]["id"]) / "ticks"
     wait_for(lambda: moves(ticks), "the loop running")
     screen.key("p")
-    screen.wait(rf"{NAME} is paused\. p resumes it\.")
+    screen.wait(rf"{NAME} is paused\.")
+    screen.wait(r"\bp resumes it")
     screen.wait(r"‖ paused")
     screen.wait(r"1 paused")
     assert not moves(ticks)
     screen.key("3")
-    screen.wait(r"\bis paused\. p resumes it\.")
+    screen.wait(r"│? */workspace")
+    screen.wait(r"\bis paused\.")
+    screen.wait(r"\bp resumes it")
     screen.key("1")
     screen.wait(r"\w*paused\W+paused\W*$")
     assert not re.search(r"\bCPU \d+%", screen.text()), screen.picture()

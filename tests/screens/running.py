@@ -10,7 +10,9 @@ from contextlib import asynccontextmanager
 from pathlib import Path
 from typing import Any, TypeVar
 
+from textual import events
 from textual.app import App
+from textual.keys import _character_to_key
 from textual.pilot import Pilot
 from textual.widget import Widget
 
@@ -122,11 +124,27 @@ class Dashboard:
     # -- what is done
 
     async def press(self, *keys: str) -> None:
-        await self.pilot.press(*keys)
+        """Press keys (Textual's names). The pilot's own way waits for an idle processor after each one."""
+        driver = self.app._driver
+        assert driver is not None
+        for key in keys:
+            name = _character_to_key(key) if len(key) == 1 and not key.isalnum() else key
+            character = _CHARACTERS.get(name, name if len(name) == 1 else None)
+            event = events.Key(name, character)
+            event.set_sender(self.app)
+            driver.send_message(event)
+            await self.settle()
 
     async def type(self, text: str) -> None:
-        for character in text:
-            await self.pilot.press(_KEYS.get(character, character))
+        """Type some text."""
+        await self.press(*text)
+
+    async def settle(self) -> None:
+        """Let everything that is queued be handled and painted, and what follows from it."""
+        for _ in range(3):
+            await self.pilot._wait_for_screen()
+            if self.app._running and self.app.screen_stack:
+                self.app.screen._on_timer_update()
 
     async def until(self, condition: Callable[[], object], what: str = "") -> None:
         end = time.monotonic() + PATIENCE
@@ -151,7 +169,7 @@ class Dashboard:
     async def asked(self, name: str) -> None:
         """Wait for a dialog."""
         await self.until(lambda: self.dialog == name, f"dialog {name!r}, not {self.dialog!r}")
-        await self.pilot.pause()
+        await self.settle()
 
     async def closed(self) -> None:
         """Wait until no dialog is open."""
@@ -170,13 +188,11 @@ class Dashboard:
         before = poll.reading
         self.session.fleet.refresh()
         await self.until(lambda: poll.reading is not before and not poll.running, "a new list")
-        await self.pilot.pause()
+        await self.settle()
 
 
-_KEYS: Mapping[str, str] = {
-    " ": "space", "/": "slash", ".": "full_stop", "!": "exclamation_mark", ":": "colon", "=": "equals_sign",
-    "-": "minus", "_": "underscore", "'": "apostrophe", "~": "tilde", ",": "comma", "?": "question_mark",
-    "+": "plus", "[": "left_square_bracket", "]": "right_square_bracket",
+_CHARACTERS: Mapping[str, str] = {_character_to_key(character): character for character in map(chr, range(32, 127))} | {
+    "enter": "\r", "tab": "\t", "escape": "\x1b", "backspace": "\x7f",
 }  # fmt: skip
 
 
@@ -201,7 +217,7 @@ async def dashboard(
         if listed:
             await board.until(lambda: app._session is not None and len(app.screen_stack) > 1)
             await board.until(lambda: board.session.fleet.state.kind == "ok", "the first list")
-            await pilot.pause()
+            await board.settle()
         yield board
 
 

@@ -1,0 +1,243 @@
+"""The terminals of the sandboxes: opened on request, left by one chord, alive while other things are looked at."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import pytest
+
+from hopx_tui.panes.terminal import NoShell, TerminalPane
+from hopx_tui.widgets.flat_button import FlatButton
+from hopx_tui.widgets.tab_bar import TabBar
+from hopx_tui.widgets.terminal import Terminal
+from hopx_tui.widgets.terminal_state import Connected, Exited, Lost
+from hopx_tui.widgets.virtual_table import VirtualTable
+from tests.fake_cloud import FakeCloud
+from tests.screens.running import Dashboard, dashboard
+
+CHORD = "ctrl+right_square_bracket"
+
+
+def pane(board: Dashboard) -> TerminalPane:
+    return board.pane(TerminalPane)
+
+
+async def shell(board: Dashboard) -> Terminal:
+    """Open or enter the terminal of the sandbox under the cursor."""
+    await board.press("s")
+    await board.focused_on(Terminal)
+    terminal = pane(board).current
+    assert terminal is not None
+    await board.until(lambda: isinstance(terminal.state, Connected))
+    await board.until(lambda: "$" in board.text)
+    return terminal
+
+
+async def line(board: Dashboard, text: str) -> None:
+    await board.type(text)
+    await board.press("enter")
+
+
+async def test_looking_starts_nothing(cloud: FakeCloud, tmp_path: Path) -> None:
+    async with dashboard(cloud, tmp_path) as board:
+        await board.press("2")
+        await board.sees("No shell is open here.", "s opens one")
+        assert ("GET", "/terminal") not in cloud.requests
+        await board.press("enter")
+        await board.focused_on(NoShell)
+        await board.press("enter")
+        await board.focused_on(Terminal)
+        await board.until(lambda: ("GET", "/terminal") in cloud.requests)
+
+
+async def test_a_shell(cloud: FakeCloud, tmp_path: Path) -> None:
+    async with dashboard(cloud, tmp_path) as board:
+        await shell(board)
+        await line(board, "echo $((20+22))")
+        await board.sees("42")
+        await board.type("q")  # a key of the screen, but the program's here
+        assert board.dialog == ""
+        await board.sees("ctrl+] esc leaves", "leaves the terminal")
+        await board.until(lambda: "Terminal*" in board.view.query_one(TabBar).render_line(0).text)
+
+
+async def test_leaving_by_the_chord(cloud: FakeCloud, tmp_path: Path) -> None:
+    async with dashboard(cloud, tmp_path) as board:
+        terminal = await shell(board)
+        await board.press(CHORD)
+        await board.sees("esc leaves  z zoom")
+        await board.press("escape")
+        await board.focused_on(VirtualTable, "fleet-table")
+        assert isinstance(terminal.state, Connected)
+        await board.press("1")
+        await board.misses("esc leaves")
+        assert await shell(board) is terminal
+
+
+async def test_keys_after_the_chord(cloud: FakeCloud, tmp_path: Path) -> None:
+    async with dashboard(cloud, tmp_path) as board:
+        terminal = await shell(board)
+        await board.press(CHORD, "z")
+        await board.misses("Sandboxes 7")
+        await board.focused_on(Terminal)
+        await board.press(CHORD, "z")
+        await board.sees("Sandboxes 7")
+        await board.press(CHORD, "question_mark")
+        await board.asked("MessageDialog")
+        await board.sees("After ctrl+]", "zoom the pane", "leave the terminal", "send it to the program")
+        await board.press("escape")
+        await board.closed()
+        await board.focused_on(Terminal)
+        await board.press(CHORD, "x")
+        await board.asked("ConfirmDialog")
+        await board.focused_on(FlatButton, "cancel")
+        await board.press("enter")
+        await board.closed()
+        assert pane(board).current is terminal
+        await board.press(CHORD, "x")
+        await board.asked("ConfirmDialog")
+        await board.press("right", "enter")
+        await board.sees("No shell is open here.")
+        await board.focused_on(NoShell)
+        assert not cloud.sandbox(cloud.id_of(0)).sockets or await _hung_up(board, cloud)
+
+
+async def _hung_up(board: Dashboard, cloud: FakeCloud) -> bool:
+    await board.until(lambda: not cloud.sandbox(cloud.id_of(0)).sockets)
+    return True
+
+
+async def test_another_chord(cloud: FakeCloud, tmp_path: Path) -> None:
+    (tmp_path / "config.yaml").write_text("leave_terminal: ctrl+g\n")
+    async with dashboard(cloud, tmp_path) as board:
+        await shell(board)
+        await board.sees("ctrl+g esc leaves")
+        await board.press("ctrl+g", "d")
+        await board.focused_on(VirtualTable, "fleet-table")
+
+
+async def test_the_shell_ends_and_starts_again(cloud: FakeCloud, tmp_path: Path) -> None:
+    async with dashboard(cloud, tmp_path) as board:
+        terminal = await shell(board)
+        await line(board, "exit 3")
+        await board.sees("shell ended", "enter starts a new shell", "code 3")
+        assert terminal.state == Exited(3)
+        await board.press("enter")
+        await board.until(lambda: isinstance(terminal.state, Connected))
+        await line(board, "exit")
+        await board.until(lambda: terminal.state == Exited(0))
+        await board.press(CHORD, "x")  # nothing runs: nothing to ask
+        await board.sees("No shell is open here.")
+
+
+async def test_the_link_is_lost_and_found(cloud: FakeCloud, tmp_path: Path) -> None:
+    async with dashboard(cloud, tmp_path) as board:
+        terminal = await shell(board)
+        await line(board, "drop")
+        await board.until(lambda: isinstance(terminal.state, Lost))
+        await board.sees("shell lost", "enter reconnects")
+        await board.press(CHORD, "escape")
+        await board.focused_on(VirtualTable, "fleet-table")
+        await board.press("s")  # opens it again
+        await board.until(lambda: isinstance(terminal.state, Connected))
+        assert pane(board).current is terminal
+
+
+async def test_two_sandboxes_keep_their_terminals(cloud: FakeCloud, tmp_path: Path) -> None:
+    async with dashboard(cloud, tmp_path) as board:
+        first = await shell(board)
+        await line(board, "echo a-$((1+1))")
+        await board.sees("a-2")
+        await board.press(CHORD, "escape", "down")
+        await board.sees("No shell is open here.")
+        second = await shell(board)
+        assert second is not first
+        await line(board, "echo b-$((1+1))")
+        await board.sees("b-2")
+        await board.misses("a-2")
+        await board.press(CHORD, "escape", "up")
+        await board.sees("a-2")
+        assert isinstance(first.state, Connected)
+        assert isinstance(second.state, Connected)
+
+
+async def test_a_sandbox_that_cannot_have_a_shell(cloud: FakeCloud, tmp_path: Path) -> None:
+    cloud.set_status(cloud.id_of(0), "paused")
+    async with dashboard(cloud, tmp_path) as board:
+        await board.press("s")
+        await board.focused_on(NoShell)
+        await board.sees("is paused.", "p resumes it")
+        await board.press("enter")
+        assert pane(board).current is None
+        assert cloud.sandbox(cloud.id_of(0)).status == "paused"
+
+
+async def test_a_terminal_keeps_its_screen_when_the_sandbox_is_paused(cloud: FakeCloud, tmp_path: Path) -> None:
+    async with dashboard(cloud, tmp_path) as board:
+        await shell(board)
+        await line(board, "echo c-$((1+1))")
+        await board.sees("c-2")
+        cloud.set_status(cloud.id_of(0), "paused")
+        await board.fetch()
+        await board.sees("‖ paused", "c-2")
+
+
+async def test_refused(cloud: FakeCloud, tmp_path: Path) -> None:
+    cloud.knobs.status["/terminal"] = 403
+    async with dashboard(cloud, tmp_path) as board:
+        await board.press("s")
+        await board.focused_on(Terminal)
+        terminal = pane(board).current
+        assert terminal is not None
+        await board.until(lambda: isinstance(terminal.state, Lost))
+        await board.sees("enter reconnects")
+
+
+async def test_gone_before_it_could_be_opened(cloud: FakeCloud, tmp_path: Path) -> None:
+    async with dashboard(cloud, tmp_path) as board:
+        terminal = await shell(board)
+        await line(board, "exit")
+        await board.until(lambda: isinstance(terminal.state, Exited))
+        cloud.kill(cloud.id_of(0))
+        await board.fetch()
+        await board.sees("gone")
+        await board.press("enter")
+        await board.until(lambda: isinstance(terminal.state, Lost))
+        await board.sees("the sandbox is gone")
+
+
+async def test_killed_sandboxes_take_their_terminal_along(cloud: FakeCloud, tmp_path: Path) -> None:
+    async with dashboard(cloud, tmp_path) as board:
+        await shell(board)
+        await board.press(CHORD, "escape", "ctrl+d")
+        await board.asked("ConfirmDialog")
+        await board.press("right", "enter")
+        await board.sees("Sandboxes 6")
+        await board.until(lambda: not pane(board).has_shell(cloud.id_of(0)))
+        assert not pane(board).query(Terminal)
+
+
+async def test_title_bell_and_copy(cloud: FakeCloud, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    async with dashboard(cloud, tmp_path) as board:
+        copied: list[str] = []
+        bells: list[int] = []
+        monkeypatch.setattr(board.app, "copy_to_clipboard", copied.append)
+        monkeypatch.setattr(board.app, "bell", lambda: bells.append(1))
+        await shell(board)
+        await line(board, r"printf '\033]2;my [b]title\007'")
+        await board.sees("my [b]title")
+        await line(board, r"printf '\a'")
+        await board.until(lambda: bells)
+        terminal = pane(board).current
+        assert terminal is not None
+        terminal.post_message(Terminal.CopyRequested(terminal, "picked", False))
+        await board.until(lambda: copied == ["picked"])
+
+
+async def test_nothing_to_open(empty: FakeCloud, tmp_path: Path) -> None:
+    async with dashboard(empty, tmp_path) as board:
+        await board.press("2")
+        await board.sees("No sandbox is selected.")
+        await pane(board).open_shell()
+        await pane(board).forget("nobody")
+        assert pane(board).current is None

@@ -1,0 +1,199 @@
+"""The application: themes, warnings, names, the clipboard, and what a crash of ours leaves behind."""
+
+from __future__ import annotations
+
+from collections.abc import AsyncIterator
+from dataclasses import replace
+from pathlib import Path
+
+import pytest
+
+from hopx_tui.app import HopxApp
+from hopx_tui.preferences import Preferences
+from hopx_tui.settings import Source
+from hopx_tui.theme import ANSI_THEME, DEFAULT_THEME
+from hopx_tui.tty.capabilities import Capabilities
+from hopx_tui.tty.clipboard import Clipboard
+from tests.fake_cloud import FakeCloud
+from tests.screens.running import dashboard, opens, settings_in
+
+
+@pytest.fixture
+async def cloud() -> AsyncIterator[FakeCloud]:
+    async with FakeCloud(sandboxes=2) as server:
+        yield server
+
+
+@pytest.fixture(autouse=True)
+def _terminal(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("TERM", "xterm-256color")
+
+
+# -- looks
+
+
+@pytest.mark.parametrize(
+    ("asked", "kept", "term", "theme"),
+    [
+        (None, None, "xterm-256color", DEFAULT_THEME),
+        (None, "hopx-paper", "xterm-256color", "hopx-paper"),
+        ("hopx-ember", "hopx-paper", "xterm-256color", "hopx-ember"),
+        ("nonsense", None, "xterm-256color", DEFAULT_THEME),
+        (None, None, "linux", ANSI_THEME),
+        ("hopx-ember", None, "linux", "hopx-ember"),
+    ],
+)
+def test_theme(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, asked: str | None, kept: str | None, term: str, theme: str
+) -> None:
+    monkeypatch.setenv("TERM", term)
+    settings = settings_in(tmp_path, theme=asked)
+    preferences = Preferences(settings.preferences)
+    if kept:
+        preferences.set("theme", kept)
+
+    async def never() -> tuple[str, str]:
+        raise AssertionError
+
+    assert HopxApp(settings, preferences, never)._start_theme == theme
+
+
+@pytest.mark.parametrize("theme", ["hopx-night", "hopx-ember", "hopx-paper", "hopx-ansi"])
+async def test_every_theme_shows(cloud: FakeCloud, tmp_path: Path, theme: str) -> None:
+    async with dashboard(cloud, tmp_path, theme=theme) as board:
+        await board.sees("2 running", "1 Overview")
+        assert board.app.theme == theme
+
+
+async def test_warnings_are_told(cloud: FakeCloud, tmp_path: Path) -> None:
+    (tmp_path / "config.yaml").write_text("a: [")
+    async with dashboard(cloud, tmp_path, warnings=("A [b]warning.",)) as board:
+        await board.told("A [b]warning.")
+        await board.told("not valid YAML")
+
+
+async def test_source_names(tmp_path: Path, cloud: FakeCloud) -> None:
+    settings = settings_in(tmp_path)
+    app = HopxApp(settings, Preferences(settings.preferences), opens(cloud))
+    assert app._source_name == "local engine"
+    app.settings = replace(settings, source=Source("work", "cloud", "https://api.hopx.dev", "k"))
+    assert app._source_name == "work api.hopx.dev"
+
+
+async def test_leaving_before_anything_was_open(tmp_path: Path, cloud: FakeCloud) -> None:
+    settings = settings_in(tmp_path)
+    app = HopxApp(settings, Preferences(settings.preferences), opens(cloud))
+    app.on_app_focus()
+    app.on_app_blur()
+    app._write_to_terminal("lost")
+    await app.on_unmount()
+    assert app.crash is None
+
+
+# -- preferences
+
+
+async def test_a_name_that_cannot_be_kept(cloud: FakeCloud, tmp_path: Path) -> None:
+    (tmp_path / "file").write_text("")
+    async with dashboard(cloud, tmp_path, preferences=tmp_path / "file" / "config.yaml") as board:
+        await board.press("e")
+        await board.asked("InputDialog")
+        await board.type("web")
+        await board.press("enter")
+        await board.told("cannot be")
+        await board.sees("● web")  # it holds for this run
+
+
+# -- clipboard
+
+
+def roads(osc52: bool, write: list[str]) -> Clipboard:
+    from hopx_tui.tty.capabilities import detect
+
+    found: Capabilities = replace(detect({"TERM": "xterm"}), osc52=osc52, display=False, multiplexer=None)
+    return Clipboard(write.append, {}, found=found)
+
+
+async def test_copying_says_which_way_it_went(cloud: FakeCloud, tmp_path: Path) -> None:
+    async with dashboard(cloud, tmp_path) as board:
+        written: list[str] = []
+        board.app._roads = roads(True, written)
+        await board.press("c")
+        await board.told(f"{len(cloud.id_of(0))} characters sent to your terminal's clipboard")
+        assert written[0].startswith("\x1b]52;c;")
+        board.app._roads = roads(False, written)
+        await board.press("c")
+        await board.told("Not copied: ")
+
+
+async def test_ctrl_c_never_quits(cloud: FakeCloud, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    async with dashboard(cloud, tmp_path) as board:
+        await board.press("ctrl+c")
+        await board.told("Nothing is selected. q leaves")
+        assert not board.app._exit
+        copied: list[str] = []
+        monkeypatch.setattr(board.app, "copy_to_clipboard", copied.append)
+        monkeypatch.setattr(board.fleet_screen, "get_selected_text", lambda: "picked")
+        board.app.action_copy_or_cancel()
+        assert copied == ["picked"]
+
+
+# -- a crash of ours
+
+
+async def test_a_crash_in_a_handler(cloud: FakeCloud, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    def bug(*_: object) -> None:
+        raise RuntimeError("a fault of ours")
+
+    app: HopxApp | None = None
+    with pytest.raises(RuntimeError, match="a fault of ours"):
+        async with dashboard(cloud, tmp_path) as board:
+            app = board.app
+            monkeypatch.setattr(board.fleet_screen, "action_zoom", bug)
+            await board.press("f")
+            await board.until(lambda: False)
+    assert app is not None
+    assert app.crash is not None
+    assert "RuntimeError: a fault of ours" in app.crash
+    assert "Traceback" in app.crash
+    assert app._exit_renderables == []  # nothing for the person's terminal
+    assert app.return_code == 1
+
+
+async def test_a_crash_in_a_worker(cloud: FakeCloud, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    async def bug(*_: object) -> None:
+        raise RuntimeError("a fault in a worker")
+
+    app: HopxApp | None = None
+    with pytest.raises(Exception, match="a fault in a worker"):
+        async with dashboard(cloud, tmp_path) as board:
+            app = board.app
+            monkeypatch.setattr(board.fleet_screen._actions, "pause_or_resume", bug)
+            await board.press("p")
+            await board.until(lambda: False)
+    assert app is not None
+    assert app.crash is not None
+    assert "a fault in a worker" in app.crash
+
+
+async def test_a_crash_that_can_draw_itself(cloud: FakeCloud, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    from textual.css.query import NoMatches
+
+    class Drawn(NoMatches):
+        def __rich__(self) -> str:
+            return "drawn"
+
+    def bug(*_: object) -> None:
+        raise Drawn("nothing matches")
+
+    app: HopxApp | None = None
+    with pytest.raises(Drawn):
+        async with dashboard(cloud, tmp_path) as board:
+            app = board.app
+            monkeypatch.setattr(board.fleet_screen, "action_zoom", bug)
+            await board.press("f")
+            await board.until(lambda: False)
+    assert app is not None
+    assert app.crash is not None
+    assert "nothing matches" in app.crash
+    assert app._exit_renderables == []
