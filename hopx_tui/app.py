@@ -6,15 +6,19 @@ import asyncio
 import os
 import signal
 import traceback
+from collections import deque
 from collections.abc import Awaitable, Callable
 from typing import Any, ClassVar
 
 from textual import events
 from textual.app import App
 from textual.binding import Binding, BindingType
+from textual.message_pump import MessagePump
+from textual.screen import ModalScreen
 
 from hopx_tui.api.control import ControlPlane
 from hopx_tui.api.errors import ApiError
+from hopx_tui.format import printable
 from hopx_tui.live.events import EventLog
 from hopx_tui.live.session import Session
 from hopx_tui.preferences import Preferences, PreferencesError
@@ -29,6 +33,11 @@ _FEW_COLORS = ("", "linux", "screen", "dumb", "vt100")
 """Terminals whose own sixteen colours are all there is."""
 
 _UNISOLATED = "unisolated_allowed"
+
+_KEY_PATIENCE = 0.1
+"""Seconds that one key may hold up the next."""
+_LONGEST_NOTICE = 600
+_REMOTE_FPS = 15
 
 OpenSource = Callable[[], Awaitable[tuple[str, str]]]
 """Gives base URL and API key, starting what must be started; raises ApiError with words for the person."""
@@ -56,6 +65,8 @@ class HopxApp(App[None], inherit_bindings=False):
         self._session: Session | None = None
         self._events = EventLog()
         self._roads = Clipboard(self._write_to_terminal, os.environ)
+        self._typed: deque[events.Key | events.Paste] = deque()
+        self._typing: asyncio.Task[None] | None = None
         self.crash: str | None = None
 
     async def on_mount(self) -> None:
@@ -84,6 +95,20 @@ class HopxApp(App[None], inherit_bindings=False):
         """The person wants another try."""
         self.run_worker(self._open(), name="open", exclusive=True)
 
+    async def on_fleet_screen_engine_wanted(self) -> None:
+        """The engine ended while we looked: start it again; address and key are the same as before."""
+        self.notify("Starting the local engine again …", timeout=3)
+        self.run_worker(self._start_engine_again(), name="engine", exclusive=True, group="engine")
+
+    async def _start_engine_again(self) -> None:
+        try:
+            await self._open_source()
+        except ApiError as error:
+            self.notify(str(error), severity="error", timeout=10)
+        else:
+            if self._session is not None:
+                self._session.fleet.refresh()
+
     async def _open(self) -> None:
         try:
             base_url, api_key = await self._open_source()
@@ -106,6 +131,7 @@ class HopxApp(App[None], inherit_bindings=False):
             allow_unisolated=self._remember_unisolated,
             default_template=self.settings.default_template,
             default_timeout=self.settings.default_timeout,
+            terminal_fps=_REMOTE_FPS if self.settings.ssh else 60,
             downloads=self._preferences.downloads,
             readonly=self.settings.readonly,
             ascii_only=self.settings.ascii,
@@ -115,8 +141,57 @@ class HopxApp(App[None], inherit_bindings=False):
 
     async def on_unmount(self) -> None:
         """Close connections; sandboxes go on."""
+        self._typed.clear()
         if self._session is not None:
             await self._session.close()
+
+    async def on_event(self, event: events.Event) -> None:
+        """Keys and pastes are worked off one after the other: what follows a tab goes to where the tab went.
+
+        A slow link delivers several keys in one piece, and Textual would send them all to the widget that had the
+        focus when the first one came. While the window is too small to show anything, keys do nothing at all.
+        """
+        if not isinstance(event, events.Key | events.Paste) or event.is_forwarded:
+            await super().on_event(event)
+        elif not self.screen.has_class("-tiny") or getattr(event, "key", "") == "ctrl+q":
+            self._typed.append(event)
+            if self._typing is None:
+                self._typing = asyncio.create_task(self._work_off(super().on_event))
+                self._typing.add_done_callback(self._worked_off)
+
+    async def _work_off(self, dispatch: Callable[[events.Event], Awaitable[None]]) -> None:
+        """One input event after the other, each until all who may answer it have had it."""
+        while self._typed:
+            event = self._typed.popleft()
+            node: MessagePump | None = self.focused or self.screen
+            await dispatch(event)
+            try:
+                async with asyncio.timeout(_KEY_PATIENCE):
+                    # An unwanted key goes up from parent to parent; the app looks for its binding last of all.
+                    while node is not None and node.is_running:
+                        handled = asyncio.Event()
+                        node.call_later(handled.set)
+                        await handled.wait()
+                        node = node._parent
+            except TimeoutError:
+                pass  # somebody is busy; the next key must not wait for it
+
+    def _worked_off(self, task: asyncio.Task[None]) -> None:
+        self._typing = None
+        if not task.cancelled() and (error := task.exception()) is not None:
+            self._handle_exception(error)  # type: ignore[arg-type]
+
+    async def push_screen_wait(self, screen: Any, **options: Any) -> Any:
+        """One dialog at a time: a key that asks for a second one is taken as not pressed (None: cancelled)."""
+        if isinstance(self.screen, ModalScreen):
+            return None
+        return await super().push_screen_wait(screen, **options)
+
+    def notify(self, message: str, **options: Any) -> None:
+        """Say something in a corner, with whatever a server said made safe for the person's terminal."""
+        lines = message[:_LONGEST_NOTICE].split("\n")
+        options["markup"] = False
+        super().notify("\n".join(printable(line, ascii_only=self.ascii_only) for line in lines), **options)
 
     def on_key(self, event: events.Key) -> None:
         """ctrl+q leaves from a dialog too: the search for bindings ends there, but the key comes up to here."""

@@ -16,6 +16,8 @@ if TYPE_CHECKING:
     from hopx_tui.settings import Settings
 
 USAGE_ERROR = 2
+_THEMES = ("hopx-night", "hopx-ember", "hopx-paper", "hopx-ansi")
+"""Named here too, as importing the themes imports Textual; a test holds both equal."""
 
 
 def main(argv: Sequence[str] | None = None) -> int:
@@ -63,7 +65,7 @@ def _parser() -> argparse.ArgumentParser:
     source.add_argument("--isolation", choices=("auto", "bwrap", "none"), help="what a newly started engine uses")
     look = parser.add_argument_group("how it looks and behaves")
     look.add_argument("--readonly", action="store_true", help="nothing can be changed from this dashboard")
-    look.add_argument("--theme", metavar="NAME", help="hopx-night, hopx-ember, hopx-paper or hopx-ansi")
+    look.add_argument("--theme", choices=_THEMES, help="colours; hopx-paper is light, hopx-ansi has 16")
     look.add_argument("--ascii", action="store_true", help="draw with ASCII characters only")
     look.add_argument("--no-color", action="store_true", help="no colours (as NO_COLOR)")
     look.add_argument("--log-file", metavar="FILE", help="where a crash of the dashboard is written down")
@@ -123,13 +125,17 @@ def _confess(crash: str, settings: Settings) -> int:
     log = settings.log_file or settings.state_dir / "dashboard.log"
     try:
         log.parent.mkdir(parents=True, exist_ok=True, mode=0o700)
-        with log.open("a", encoding="utf-8", errors="backslashreplace") as file:
+        with open(log, "a", encoding="utf-8", errors="backslashreplace", opener=_private) as file:
             file.write(crash + "\n")
     except OSError as error:
         return _complain(f"hopx-tui met a fault of its own and had to stop; {log} cannot be written ({error}).", 1)
     return _complain(
         f"hopx-tui met a fault of its own and had to stop. Sandboxes are not affected. The details are in {log}", 1
     )
+
+
+def _private(path: str, flags: int) -> int:
+    return os.open(path, flags, 0o600)
 
 
 def _complain(sentence: str, status: int) -> int:

@@ -85,6 +85,7 @@ _STATES: Mapping[str, StateLook] = MappingProxyType(
         "stopping": StateLook("■", "#", "stopping", "creating"),
         "stopped": StateLook("■", "#", "stopped", "stopped"),
         "archived": StateLook("■", "#", "archived", "stopped"),
+        "gone": StateLook("×", "x", "gone", "stopped"),
         "killed": StateLook("×", "x", "killed", "stopped"),
         "error": _ERROR,
         "failed": _ERROR._replace(word="failed"),

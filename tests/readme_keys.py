@@ -7,7 +7,7 @@ from pathlib import Path
 from textual.dom import DOMNode
 
 from hopx_tui.panes import PANES
-from hopx_tui.panes.sandboxes import FilterInput
+from hopx_tui.widgets.filter_line import FilterLine
 from hopx_tui.screens.create import CreateDialog
 from hopx_tui.screens.fleet import FleetScreen
 from hopx_tui.screens.help import HelpScreen
@@ -26,7 +26,7 @@ OWNERS: tuple[type[DOMNode], ...] = (
     *(pane for pane in PANES if keys_of(pane)),
     VirtualTable,
     TextView,
-    FilterInput,
+    FilterLine,
     CommandLine,
     CreateDialog,
     HelpScreen,

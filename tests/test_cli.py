@@ -42,8 +42,7 @@ def home(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Path]:
         monkeypatch.delenv(name)
     monkeypatch.setenv("HOME", str(tmp_path))
     monkeypatch.setenv("XDG_STATE_HOME", str(tmp_path / "state"))
-    monkeypatch.setattr(sys, "stdin", _Tty())
-    monkeypatch.setattr(sys.stdout, "isatty", lambda: True, raising=False)
+    monkeypatch.setattr(cli, "sys", _SysOnATerminal())
     before = dict(os.environ)
     yield tmp_path
     os.environ.clear()
@@ -53,6 +52,15 @@ def home(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Path]:
 class _Tty:
     def isatty(self) -> bool:
         return True
+
+
+class _SysOnATerminal:
+    """The module `sys` with a terminal at both ends."""
+
+    stdin = stdout = _Tty()
+
+    def __getattr__(self, name: str) -> Any:
+        return getattr(sys, name)
 
 
 @pytest.mark.parametrize("flag", ["--version", "-V", "--help"])
@@ -94,7 +102,7 @@ def test_not_a_terminal(tmp_path: Path) -> None:
     [
         (["--api-key-file", "/nowhere/key"], "/nowhere/key"),
         (["--profile", "nobody"], "nobody"),
-        (["--base-url", "gopher://x"], "gopher"),
+        (["--base-url", "http://x"], "needs an API key"),
     ],
 )
 def test_settings_that_cannot_be_used(
@@ -263,3 +271,9 @@ def test_a_real_crash_leaves_a_clean_terminal(tmp_path: Path) -> None:
     assert b"\x1b[?1049l" in output
     assert output.index(b"\x1b[?1049l") < output.index(b"met a fault")
     assert "RuntimeError: forced" in log.read_text()
+
+
+def test_themes_of_the_option_are_those_there_are() -> None:
+    from hopx_tui.theme import THEMES
+
+    assert {theme.name for theme in THEMES} == set(cli._THEMES)

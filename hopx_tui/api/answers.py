@@ -36,6 +36,9 @@ _KINDS: Mapping[int, type[ApiError]] = {
     429: RateLimited,
 }
 
+_LONGEST_WAIT = 3600.0
+"""Seconds: whoever is told to wait for a year asks again before that."""
+
 _WORDS: Mapping[int, str] = {
     400: "the request was refused",
     401: "the credentials were refused",
@@ -93,7 +96,7 @@ def error_from_answer(status: int, headers: Mapping[str, str], body: bytes, *, w
     envelope = _envelope(body)
     details = _object(envelope.get("details"))
     code = envelope.get("code")
-    code = plain(str(code), 60) if code else None
+    code = plain(str(code), 60) if code and isinstance(code, (str, int)) else None
     unknown = "" if body[:1] == b"{" else excerpt(body)
     text = _message(envelope) or unknown or _WORDS.get(status, f"the server answered {status}")
     request_id = headers.get("x-request-id") or envelope.get("request_id")
@@ -103,7 +106,7 @@ def error_from_answer(status: int, headers: Mapping[str, str], body: bytes, *, w
         hint=_hint(status, code, details),
         code=code,
         status=status,
-        request_id=plain(str(request_id), 80) if request_id else None,
+        request_id=plain(request_id, 80) if request_id and isinstance(request_id, str) else None,
         retry_after=_retry_after(headers, envelope, details),
         details=details,
     )
@@ -141,7 +144,7 @@ def _hint(status: int, code: str | None, details: Mapping[str, Any]) -> str:
         return f"More is possible after an upgrade: {plain(url, 120)}"
     missing = details.get("missing_dependencies")
     if isinstance(missing, list) and missing:
-        return plain("Missing in the sandbox: " + ", ".join(str(name) for name in missing), 160)
+        return plain("Missing in the sandbox: " + ", ".join(name for name in missing if isinstance(name, str)), 160)
     if code is not None and code in _HINTS_BY_CODE:
         return _HINTS_BY_CODE[code]
     if status in _HINTS_BY_STATUS:
@@ -166,12 +169,14 @@ def _seconds(value: object) -> float | None:
         return None
     try:
         seconds = float(value)
+    except OverflowError:  # a whole number of hundreds of digits
+        return None
     except ValueError:
         try:
-            moment = parsedate_to_datetime(str(value))
-        except (ValueError, IndexError):
+            moment = parsedate_to_datetime(str(value)[:100])
+        except (ValueError, IndexError, OverflowError):
             return None
         if moment.tzinfo is None:
             moment = moment.replace(tzinfo=UTC)
         seconds = max(0.0, (moment - datetime.now(UTC)).total_seconds())
-    return seconds if math.isfinite(seconds) and seconds >= 0 else None
+    return min(seconds, _LONGEST_WAIT) if math.isfinite(seconds) and seconds >= 0 else None

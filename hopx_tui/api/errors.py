@@ -6,6 +6,8 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Any, ClassVar
 
+from hopx_tui.api.words import one_line
+
 __all__ = [
     "ApiError",
     "AuthError",
@@ -27,8 +29,8 @@ __all__ = [
 class ApiError(Exception):
     """Anything that went wrong between the dashboard and a server.
 
-    `message` says what happened and `hint` what to do about it (both plain text, one line, free of control
-    characters); `code` is the server's own word for it, `status` the HTTP status, `retry_after` seconds.
+    `message` says what happened and `hint` what to do about it: both are kept plain (one line, free of control
+    characters, at most 500 characters), whatever a server put into them. `code` is the server's own word for it, `status` the HTTP status, `retry_after` seconds.
     """
 
     retryable: ClassVar[bool] = False
@@ -45,14 +47,30 @@ class ApiError(Exception):
         retry_after: float | None = None,
         details: Mapping[str, Any] | None = None,
     ) -> None:
-        super().__init__(message)
         self.message = message
         self.hint = hint
+        super().__init__(self.message)
         self.code = code
         self.status = status
         self.request_id = request_id
         self.retry_after = retry_after
         self.details: Mapping[str, Any] = details or {}
+
+    @property
+    def message(self) -> str:
+        return self._message
+
+    @message.setter
+    def message(self, text: str) -> None:
+        self._message = one_line(text)
+
+    @property
+    def hint(self) -> str:
+        return self._hint
+
+    @hint.setter
+    def hint(self, text: str) -> None:
+        self._hint = one_line(text)
 
     def __str__(self) -> str:
         return f"{self.message} {self.hint}" if self.hint else self.message

@@ -1,6 +1,7 @@
 """What the servers answer, as frozen values; unknown fields are ignored and absent ones have defaults.
 
-`ALIASES` names the other spellings of a JSON key (contract section 4); `wire.py` applies them.
+`ALIASES` names the other spellings of a JSON key (contract section 4), `WHOLE` the texts that are worth nothing once
+cut short; `wire.py` applies them. The bounds are far above anything real: they keep absurd answers off the screen.
 """
 
 from __future__ import annotations
@@ -38,6 +39,39 @@ __all__ = [
 Moment = Annotated[datetime, msgspec.Meta(tz=True)]
 """A point in time, always with a zone."""
 
+Count = Annotated[int, msgspec.Meta(ge=0, le=2**63 - 1)]
+"""Bytes, megabytes, cores, threads: never negative."""
+
+Number = Annotated[int, msgspec.Meta(ge=-(2**63), le=2**63 - 1)]
+"""Any other whole number."""
+
+Pid = Annotated[int, msgspec.Meta(ge=1, le=2**31 - 1)]
+"""A process: 0 would be a whole group of them to whoever sends signals."""
+
+Seconds = Annotated[float, msgspec.Meta(ge=0, le=1e11)]
+"""A length of time: 3000 years at most, so that it can be added to a date."""
+
+Limit = Annotated[int, msgspec.Meta(ge=0, le=100_000_000_000)]
+"""As `Seconds`, whole."""
+
+Percent = Annotated[float, msgspec.Meta(ge=0, le=1e6)]
+"""A share; above 100 where several cores are counted together."""
+
+Duration = Annotated[float, msgspec.Meta(ge=0, le=1e15)]
+"""Milliseconds."""
+
+Name = Annotated[str, msgspec.Meta(max_length=512)]
+"""Ids, names, statuses, hosts."""
+
+Prose = Annotated[str, msgspec.Meta(max_length=4096)]
+"""Sentences, URLs, command lines."""
+
+LongPath = Annotated[str, msgspec.Meta(max_length=32_768)]
+"""4096 bytes, the most the kernel takes, as they look with every one of them escaped."""
+
+Secret = Annotated[str, msgspec.Meta(max_length=16_384)]
+"""What fits into the head of a request."""
+
 RemotePath = str | bytes
 """An absolute path inside a sandbox; bytes when the name is not UTF-8."""
 
@@ -46,6 +80,7 @@ class Model(msgspec.Struct, frozen=True, gc=False):
     """Base of all answers. gc=False: JSON values cannot form cycles, and 100,000 rows need not be scanned."""
 
     ALIASES: ClassVar[Mapping[str, tuple[str, ...]]] = {}
+    WHOLE: ClassVar[frozenset[str]] = frozenset()
 
 
 # -- control plane -------------------------------------------------------------------------------------------
@@ -54,64 +89,69 @@ class Model(msgspec.Struct, frozen=True, gc=False):
 class Resources(Model, frozen=True, gc=False):
     """What a sandbox was given."""
 
-    vcpu: int = 0
-    memory_mb: int = 0
-    disk_mb: int = 0
+    vcpu: Count = 0
+    memory_mb: Count = 0
+    disk_mb: Count = 0
 
 
 class Sandbox(Model, frozen=True, gc=False):
     """One row of the fleet. `status` is the server's word, also an unknown one."""
 
     ALIASES: ClassVar[Mapping[str, tuple[str, ...]]] = {"id": ("sandbox_id",), "public_host": ("direct_url",)}
+    WHOLE: ClassVar[frozenset[str]] = frozenset({"id", "public_host", "preview_url"})
 
-    id: str
-    status: str
-    template_id: str = ""
-    template_name: str = ""
-    region: str = ""
-    public_host: str = ""
-    preview_url: str | None = None
+    id: Name
+    status: Name
+    template_id: Name = ""
+    template_name: Name = ""
+    region: Name = ""
+    public_host: Name = ""
+    preview_url: Prose | None = None
     resources: Resources | None = None
     internet_access: bool = True
-    timeout_seconds: int | None = None
+    timeout_seconds: Limit | None = None
     expires_at: Moment | None = None
     created_at: Moment | None = None
-    status_reason: str | None = None
-    isolation: str | None = None
+    status_reason: Name | None = None
+    isolation: Name | None = None
     enforced: dict[str, Any] | None = None
 
 
 class SandboxPage(Model, frozen=True, gc=False):
     """One page of the list, newest cursor included."""
 
+    WHOLE: ClassVar[frozenset[str]] = frozenset({"next_cursor"})
+
     data: list[Sandbox]
-    next_cursor: str | None = None
+    next_cursor: Secret | None = None
     has_more: bool = False
 
 
 class TemplateResources(Model, frozen=True, gc=False):
     """What a sandbox of this template gets (gigabytes of disk here, megabytes on sandboxes)."""
 
-    vcpu: int = 0
-    memory_mb: int = 0
-    disk_gb: int = 0
+    vcpu: Count = 0
+    memory_mb: Count = 0
+    disk_gb: Count = 0
 
 
 class Template(Model, frozen=True, gc=False):
     """Something sandboxes are made from. `unavailable_reason` says why it cannot be used here, or is None."""
 
-    id: str
-    name: str
-    display_name: str = ""
-    description: str = ""
-    category: str = ""
-    language: str = ""
-    status: str = ""
+    WHOLE: ClassVar[frozenset[str]] = frozenset({"id", "name"})
+
+    id: Name
+    name: Name
+    display_name: Name = ""
+    description: Prose = ""
+    category: Name = ""
+    language: Name = ""
+    status: Name = ""
     is_active: bool = True
     is_public: bool = False
     default_resources: TemplateResources | None = None
-    features: list[str] = []
-    unavailable_reason: str | None = None
+    features: list[Name] = []
+    unavailable_reason: Prose | None = None
 
 
 class TemplateList(Model, frozen=True, gc=False):
@@ -123,7 +163,9 @@ class TemplateList(Model, frozen=True, gc=False):
 class Token(Model, frozen=True, gc=False):
     """The credential of one sandbox. Its value never appears in a repr, so that no log can hold it."""
 
-    value: str = msgspec.field(name="auth_token")
+    WHOLE: ClassVar[frozenset[str]] = frozenset({"auth_token"})
+
+    value: Secret = msgspec.field(name="auth_token")
     expires_at: Moment | None = msgspec.field(name="token_expires_at", default=None)
 
     def __repr__(self) -> str:
@@ -136,13 +178,13 @@ class Token(Model, frozen=True, gc=False):
 class EngineHealth(Model, frozen=True, gc=False):
     """GET /health of a control plane; `engine` is set only by the local one."""
 
-    status: str
-    version: str = ""
-    engine: str | None = None
-    isolation: str | None = None
-    isolation_reason: str | None = None
-    network: str | None = None
-    message: str = ""
+    status: Name
+    version: Name = ""
+    engine: Name | None = None
+    isolation: Name | None = None
+    isolation_reason: Prose | None = None
+    network: Name | None = None
+    message: Prose = ""
 
     @property
     def ok(self) -> bool:
@@ -155,11 +197,11 @@ class EngineHealth(Model, frozen=True, gc=False):
 class Health(Model, frozen=True, gc=False):
     """GET /health of an agent."""
 
-    status: str
-    version: str = ""
-    agent: str = ""
-    uptime_seconds: float | None = None
-    active_streams: int = 0
+    status: Name
+    version: Name = ""
+    agent: Name = ""
+    uptime_seconds: Seconds | None = None
+    active_streams: Count = 0
 
     @property
     def ok(self) -> bool:
@@ -179,16 +221,16 @@ class AgentInfo(Model, frozen=True, gc=False):
         "uptime_seconds": ("uptime",),
     }
 
-    agent_version: str = ""
-    os: str = ""
-    arch: str = ""
-    platform: str = ""
+    agent_version: Name = ""
+    os: Name = ""
+    arch: Name = ""
+    platform: Name = ""
     start_time: Moment | None = None
     features: dict[str, Any] = {}
-    ip: str = ""
-    port: str = ""
-    vm_id: str = ""
-    uptime_seconds: float | None = None
+    ip: Name = ""
+    port: Name = ""
+    vm_id: Name = ""
+    uptime_seconds: Seconds | None = None
     endpoints: dict[str, Any] = {}
 
     def has(self, feature: str) -> bool:
@@ -199,24 +241,24 @@ class AgentInfo(Model, frozen=True, gc=False):
 class Cpu(Model, frozen=True, gc=False):
     """`usage_percent` counts one busy core as 100."""
 
-    usage_percent: float
-    cores: int = 1
+    usage_percent: Percent
+    cores: Count = 1
 
 
 class Usage(Model, frozen=True, gc=False):
     """Bytes of memory or disk."""
 
-    total: int
-    used: int
-    free: int = 0
-    usage_percent: float = 0.0
+    total: Count
+    used: Count
+    free: Count = 0
+    usage_percent: Percent = 0.0
 
 
 class Network(Model, frozen=True, gc=False):
     """Bytes since the sandbox began."""
 
-    rx_bytes: int
-    tx_bytes: int
+    rx_bytes: Count
+    tx_bytes: Count
 
 
 class System(Model, frozen=True, gc=False):
@@ -225,7 +267,7 @@ class System(Model, frozen=True, gc=False):
     cpu: Cpu
     memory: Usage
     disk: Usage
-    uptime: float = 0.0
+    uptime: Seconds = 0.0
     network: Network | None = None
 
 
@@ -237,13 +279,13 @@ class Metrics(Model, frozen=True, gc=False):
         "total_errors": ("error_count",),
     }
 
-    uptime_seconds: float | None = None
-    total_requests: int | None = None
-    total_errors: int | None = None
-    active_executions: int | None = None
-    total_executions: int | None = None
-    avg_duration_ms: float | None = None
-    p95_duration_ms: float | None = None
+    uptime_seconds: Seconds | None = None
+    total_requests: Count | None = None
+    total_errors: Count | None = None
+    active_executions: Count | None = None
+    total_executions: Count | None = None
+    avg_duration_ms: Duration | None = None
+    p95_duration_ms: Duration | None = None
     system: System | None = None
     process: dict[str, Any] = {}
     cache: dict[str, Any] = {}
@@ -259,21 +301,21 @@ class Process(Model, frozen=True, gc=False):
         "rss_bytes": ("rss",),
     }
 
-    pid: int
-    ppid: int | None = None
-    name: str = ""
-    command: str = ""
-    user: str = ""
-    status: str = ""
-    cpu_percent: float = 0.0
-    memory_percent: float = 0.0
-    rss_bytes: int | None = None
-    nice: int | None = None
-    threads: int | None = None
-    start_ticks: int | None = None
+    pid: Pid
+    ppid: Count | None = None
+    name: Name = ""
+    command: Prose = ""
+    user: Name = ""
+    status: Name = ""
+    cpu_percent: Percent = 0.0
+    memory_percent: Percent = 0.0
+    rss_bytes: Count | None = None
+    nice: Number | None = None
+    threads: Count | None = None
+    start_ticks: Count | None = None
     started_at: Moment | None = None
-    cpu_seconds: float | None = None
-    process_id: str | None = None
+    cpu_seconds: Seconds | None = None
+    process_id: Name | None = None
 
 
 class ProcessList(Model, frozen=True, gc=False):
@@ -291,13 +333,15 @@ class FileInfo(Model, frozen=True, gc=False):
         "permissions": ("mode",),
     }
 
-    name: str
-    path: str
-    size: int = 0
+    WHOLE: ClassVar[frozenset[str]] = frozenset({"path", "path_b64"})
+
+    name: LongPath
+    path: LongPath
+    size: Count = 0
     is_directory: bool = False
     modified: Moment | None = msgspec.field(name="modified_time", default=None)
-    permissions: str = ""
-    path_b64: str | None = None
+    permissions: Name = ""
+    path_b64: LongPath | None = None
     is_symlink: bool = False
 
     @property
@@ -321,8 +365,8 @@ class FileText(Model, frozen=True, gc=False):
     """The beginning of a file as text; `size` is of the whole file in bytes (-1 unknown)."""
 
     content: str
-    path: str = ""
-    size: int = -1
+    path: LongPath = ""
+    size: Number = -1
     truncated: bool = False
     binary: bool = False
 
@@ -344,6 +388,6 @@ class CommandResult(Model, frozen=True, gc=False):
 
     stdout: str = ""
     stderr: str = ""
-    exit_code: int = -1
-    execution_time: float = 0.0
-    pid: int | None = None
+    exit_code: Number = -1
+    execution_time: Seconds = 0.0
+    pid: Number | None = None

@@ -1,7 +1,8 @@
 """JSON bytes -> models: strict and fast first, tolerant when the strict way fails.
 
 The tolerant way accepts what the contract lists: both spellings, null for absent, numbers as strings and the
-reverse, null lists and entries, moments without a zone, broken text encodings.
+reverse, null lists and entries, moments without a zone, broken text encodings. Figures outside the bounds of their
+field count as not told (0 where there must be one), and texts that are too long are cut.
 """
 
 from __future__ import annotations
@@ -19,20 +20,16 @@ from msgspec import inspect as shapes
 
 from hopx_tui.api.errors import BadResponse
 from hopx_tui.api.models import Model
+from hopx_tui.api.words import plain
 
 __all__ = ["decode", "decode_any", "excerpt", "plain"]
 
 M = TypeVar("M", bound=Model)
+N = TypeVar("N", int, float)
 
-_CONTROL = re.compile(r"[\x00-\x1f\x7f-\x9f\u2028\u2029\ud800-\udfff]+")
 _TAG = re.compile(r"<(script|style)\b.*?</\1>|<[^>]*>", re.IGNORECASE | re.DOTALL)
+_MOST_DIGITS = 400
 _GO_ZERO_TIME = b'"0001-01-01'
-
-
-def plain(text: str, limit: int = 300) -> str:
-    """`text` on one line, without control characters, at most `limit` characters: fit for any screen."""
-    line = " ".join(_CONTROL.sub(" ", text[: limit * 20]).split())
-    return line if len(line) <= limit else line[: limit - 3].rstrip() + "..."
 
 
 def excerpt(body: bytes, limit: int = 120) -> str:
@@ -68,7 +65,7 @@ def decode_any(body: bytes, *, what: str) -> Any:
     except (msgspec.DecodeError, UnicodeDecodeError, RecursionError):
         pass
     try:
-        return json.loads(body.decode("utf-8", "replace"))
+        return json.loads(body.decode("utf-8", "replace"), parse_int=_digits)
     except (ValueError, RecursionError):
         pass
     hint = "Is this the right server?"
@@ -76,6 +73,11 @@ def decode_any(body: bytes, *, what: str) -> Any:
         raise BadResponse(f"The answer to {what} is empty.", hint=hint)
     kind = "HTML" if body.lstrip()[:1] == b"<" else "not JSON"
     raise BadResponse(f"The answer to {what} is {kind}: {excerpt(body)}", hint=hint)
+
+
+def _digits(text: str) -> int | float:
+    """Python refuses to read more than 4300 digits; infinity is refused field by field."""
+    return int(text) if len(text) <= _MOST_DIGITS else float(text)
 
 
 @lru_cache(maxsize=64)
@@ -115,6 +117,10 @@ class _MisfitError(Exception):
     """A value that cannot be what the field wants."""
 
 
+class _BoundsError(_MisfitError):
+    """A number, but an impossible one."""
+
+
 def _fit(value: Any, node: shapes.Type) -> Any:
     """`value` as the type `node` describes, or _MisfitError."""
     if isinstance(node, shapes.UnionType):
@@ -125,28 +131,42 @@ def _fit(value: Any, node: shapes.Type) -> Any:
         return _fit_list(value, node)
     if isinstance(node, shapes.DictType):
         return _fit_dict(value, node)
-    for kind, fit in _SCALARS.items():
-        if isinstance(node, kind):
-            return fit(value)
-    return value
+    if isinstance(node, shapes.StrType):
+        text = _text(value)
+        return text if node.max_length is None else text[: node.max_length]
+    if isinstance(node, shapes.IntType):
+        return _bounded(_whole(value), node)
+    if isinstance(node, shapes.FloatType):
+        return _bounded(_real(value), node)
+    if isinstance(node, shapes.BoolType):
+        return _truth(value)
+    return _moment(value) if isinstance(node, shapes.DateTimeType) else value
+
+
+def _bounded(number: N, node: shapes.IntType | shapes.FloatType) -> N:
+    if (node.ge is not None and number < node.ge) or (node.le is not None and number > node.le):
+        raise _BoundsError("the number is out of range")
+    return number
 
 
 def _fit_union(value: Any, node: shapes.UnionType) -> Any:
     if value is None and node.includes_none:
         return None
+    misfit = _MisfitError("wrong type")
     for option in node.types:
         if not isinstance(option, shapes.NoneType):
             try:
                 return _fit(value, option)
-            except _MisfitError:
-                continue
-    raise _MisfitError("wrong type")
+            except _MisfitError as error:
+                misfit = error
+    raise misfit
 
 
 def _fit_struct(value: Any, node: shapes.StructType) -> Any:
     if not isinstance(value, dict):
         raise _MisfitError("an object was expected")
     aliases: Mapping[str, tuple[str, ...]] = getattr(node.cls, "ALIASES", {})
+    whole: frozenset[str] = getattr(node.cls, "WHOLE", frozenset())
     arguments: dict[str, Any] = {}
     for field in node.fields:
         key = field.encode_name
@@ -158,11 +178,25 @@ def _fit_struct(value: Any, node: shapes.StructType) -> Any:
                 raise _MisfitError(f"no {key}")
             continue
         try:
-            arguments[field.name] = _fit(given, field.type)
-        except _MisfitError:
+            arguments[field.name] = _fit_whole(given, field.type) if key in whole else _fit(given, field.type)
+        except _MisfitError as error:
             if field.required:
-                raise _MisfitError(f"bad {key}") from None
+                if not isinstance(error, _BoundsError) or not _may_be_zero(field.type):
+                    raise _MisfitError(f"bad {key}") from None
+                arguments[field.name] = 0
     return node.cls(**arguments)
+
+
+def _may_be_zero(node: shapes.Type) -> bool:
+    return isinstance(node, (shapes.IntType, shapes.FloatType)) and (node.ge is None or node.ge <= 0)
+
+
+def _fit_whole(value: Any, node: shapes.Type) -> Any:
+    """As `_fit`, but a text that would have to be cut does not fit."""
+    fitted = _fit(value, node)
+    if isinstance(value, str) and isinstance(fitted, str) and len(fitted) < len(value):
+        raise _MisfitError("the text is too long")
+    return fitted
 
 
 def _fit_list(value: Any, node: shapes.ListType) -> list[Any]:
@@ -209,20 +243,23 @@ def _text(value: Any) -> str:
 
 
 def _real(value: Any) -> float:
-    if isinstance(value, (int, float, str)) and not isinstance(value, bool):
-        try:
-            number = float(value)
-        except (ValueError, OverflowError):
-            raise _MisfitError("a number was expected") from None
-        if math.isfinite(number):
-            return number
-    raise _MisfitError("a number was expected")
+    if not isinstance(value, (int, float, str)) or isinstance(value, bool):
+        raise _MisfitError("a number was expected")
+    try:
+        number = float(value)
+    except ValueError:
+        raise _MisfitError("a number was expected") from None
+    except OverflowError:
+        raise _BoundsError("the number is out of range") from None
+    if not math.isfinite(number):
+        raise _BoundsError("the number is out of range")
+    return number
 
 
 def _whole(value: Any) -> int:
     if isinstance(value, int) and not isinstance(value, bool):
         return value
-    if isinstance(value, str):
+    if isinstance(value, str) and len(value) <= _MOST_DIGITS:
         try:
             return int(value)
         except ValueError:
@@ -234,7 +271,7 @@ def _truth(value: Any) -> bool:
     if isinstance(value, bool):
         return value
     known = {"true": True, "1": True, "yes": True, "false": False, "0": False, "no": False}
-    answer = known.get(str(value).lower())
+    answer = known.get(str(value).lower()) if isinstance(value, (str, int)) else None
     if answer is None:
         raise _MisfitError("true or false was expected")
     return answer
@@ -253,11 +290,3 @@ def _moment(value: Any) -> datetime:
         raise _MisfitError("no date")
     return moment if moment.tzinfo else moment.replace(tzinfo=UTC)
 
-
-_SCALARS = {
-    shapes.StrType: _text,
-    shapes.IntType: _whole,
-    shapes.FloatType: _real,
-    shapes.BoolType: _truth,
-    shapes.DateTimeType: _moment,
-}

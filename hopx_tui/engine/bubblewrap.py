@@ -13,10 +13,18 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from hopx_tui.engine import network, processes
+from hopx_tui.engine import ground, network, processes
 from hopx_tui.engine.cgroups import Group
 from hopx_tui.engine.errors import StartError
-from hopx_tui.engine.mounts import Host, Plan, bubblewrap_arguments, environment, etc_files
+from hopx_tui.engine.mounts import (
+    ETC_NAMES,
+    Host,
+    Plan,
+    bubblewrap_arguments,
+    environment,
+    etc_files,
+    mount_points,
+)
 from hopx_tui.engine.runtime import Runtime, is_below
 from hopx_tui.engine.session import Launch, Session, spawn, stop_all
 
@@ -41,25 +49,26 @@ class Bubblewrap:
     home: str
 
     def prepare(self, directory: Path, sandbox_id: str, nameserver: str | None) -> None:
-        """Make the sandbox's own directories and its files of /etc (those that exist are kept)."""
+        """Make the sandbox's own directories and its files of /etc (those that exist are kept). Blocks."""
         for name in FOLDERS.values():
-            (directory / name).mkdir(exist_ok=True, mode=0o755)
-        for name in ("etc/ssl", "etc/pki", "etc/pki/tls"):  # bubblewrap would make them 0700
-            (directory / name).mkdir(exist_ok=True, mode=0o755)
+            with ground.folder(directory, name):
+                pass
         try:
             resolv = Path("/etc/resolv.conf").read_text()
         except OSError:
             resolv = ""
-        for name, text in etc_files(sandbox_id, nameserver, resolv).items():
-            file = directory / "etc" / name
-            if name == "resolv.conf" or not file.exists():
-                file.write_text(text)
+        with ground.folder(directory, "etc") as etc:
+            for name, text in etc_files(sandbox_id, nameserver, resolv).items():
+                ground.write_own(etc, name, text, keep=name != "resolv.conf")
 
     def options(
         self, directory: Path, sandbox_id: str, tools: tuple[str, ...], *, share: bool, info: int, block: int
     ) -> int:
         """A descriptor `bwrap --args` reads its options from: a command line would tell the host's paths to
-        everyone inside. Raises PlanError, OSError."""
+        everyone inside. Every mount point in the sandbox's own folders is made or repaired. Blocks.
+        Raises PlanError, OSError."""
+        etc = directory / FOLDERS["/etc"]
+        kept = frozenset(name for name in ETC_NAMES if ground.is_own(etc, name))
         extra = [os.path.join(prefix, "bin") for prefix in self.runtime.prefixes[1:2]]
         plan = Plan(
             sandbox_id=sandbox_id,
@@ -70,8 +79,12 @@ class Bubblewrap:
             share_network=share,
             environment=environment(sandbox_id, [path for path in extra if not is_below(path, "/usr")]),
             tools=tools,
+            kept_etc=kept,
         )
-        text = "\0".join(bubblewrap_arguments(plan, Host(), info=info, block=block)) + "\0"
+        host = Host()
+        for real, below, is_folder in mount_points(plan, host):
+            ground.make_point(Path(real), below, is_folder=is_folder)
+        text = "\0".join(bubblewrap_arguments(plan, host, info=info, block=block)) + "\0"
         descriptor = os.memfd_create("bwrap-options")
         os.write(descriptor, text.encode(errors="surrogateescape"))
         os.lseek(descriptor, 0, os.SEEK_SET)
@@ -109,12 +122,15 @@ class BubblewrapSession(Session):
     async def _spawn(self, control: socket.socket, log_file: int) -> subprocess.Popen[bytes]:
         launch = self.launch
         nameserver = network.NAMESERVER if launch.network == "own" else None
-        self._bubblewrap.prepare(launch.directory, launch.sandbox_id, nameserver)
+        await asyncio.to_thread(
+            self._bubblewrap.prepare, launch.directory, launch.sandbox_id, nameserver
+        )
         info_read, info_write = os.pipe()
         block_read, block_write = os.pipe()
         options = -1
         try:
-            options = self._bubblewrap.options(
+            options = await asyncio.to_thread(
+                self._bubblewrap.options,
                 launch.directory,
                 launch.sandbox_id,
                 launch.tools,

@@ -84,6 +84,7 @@ class Plan:
     share_network: bool
     environment: dict[str, str]
     tools: tuple[str, ...] = ()  # programs a template needs; their place must not be covered
+    kept_etc: frozenset[str] = frozenset()  # names of ETC_NAMES that the sandbox has something of its own for
 
 
 def bubblewrap_arguments(plan: Plan, host: Host, *, info: int, block: int) -> list[str]:
@@ -104,7 +105,7 @@ def bubblewrap_arguments(plan: Plan, host: Host, *, info: int, block: int) -> li
     if host.is_directory("/var/lib/dpkg"):
         argv += ["--ro-bind", "/var/lib/dpkg", "/var/lib/dpkg"]
     argv += _own_folders(plan, host)
-    argv += _etc(plan.folders["/etc"], host)
+    argv += _etc(plan, host)
     argv += _runtime(plan, host)
     argv += ["--chdir", "/workspace", "--clearenv"]
     for name, value in plan.environment.items():
@@ -151,16 +152,15 @@ def _own_folders(plan: Plan, host: Host) -> list[str]:
     return argv
 
 
-def _etc(own: str, host: Host) -> list[str]:
+def _etc(plan: Plan, host: Host) -> list[str]:
     argv = []
     for name in ETC_NAMES:
-        if host.exists(f"/etc/{name}") and not host.exists(f"{own}/{name}"):
+        if host.exists(f"/etc/{name}") and name not in plan.kept_etc:
             argv += ["--ro-bind", f"/etc/{name}", f"/etc/{name}"]
     return argv
 
 
-def _runtime(plan: Plan, host: Host) -> list[str]:
-    argv: list[str] = []
+def _runtime_folders(plan: Plan, host: Host) -> list[str]:
     bound: list[str] = ["/usr"]
     for path in sorted(dict.fromkeys(plan.read_only), key=lambda each: (each.count("/"), each)):
         if is_below(plan.home, path) and path != "/usr":
@@ -168,11 +168,38 @@ def _runtime(plan: Plan, host: Host) -> list[str]:
         if any(is_below(path, folder) for folder in bound) or not host.is_directory(path):
             continue
         bound.append(path)
+    return bound
+
+
+def _runtime(plan: Plan, host: Host) -> list[str]:
+    argv: list[str] = []
+    bound = _runtime_folders(plan, host)
+    for path in bound[1:]:
         argv += ["--ro-bind", path, path]
     for path in plan.hidden:
         if any(is_below(path, folder) for folder in bound):
             argv += ["--tmpfs", path]
     return argv
+
+
+def mount_points(plan: Plan, host: Host) -> list[tuple[str, str, bool]]:
+    """What is mounted below a folder the sandbox may write: (its directory on the host, the path below it, whether
+    a folder). bubblewrap follows links on its way to a mount point, so each must be real before it runs.
+
+    Raises PlanError.
+    """
+    own = {target: source for source, target in _pairs(_own_folders(plan, host), "--bind")}
+    targets = [target for _, target in _pairs(_etc(plan, host), "--ro-bind")] + _runtime_folders(plan, host)[1:]
+    return [
+        (real, os.path.relpath(target, inside), host.is_directory(target))
+        for target in targets
+        for inside, real in own.items()
+        if is_below(target, inside) and target != inside
+    ]
+
+
+def _pairs(argv: Sequence[str], option: str) -> list[tuple[str, str]]:
+    return [(argv[at + 1], argv[at + 2]) for at, word in enumerate(argv) if word == option]
 
 
 def etc_files(sandbox_id: str, nameserver: str | None, host_resolv: str) -> dict[str, str]:

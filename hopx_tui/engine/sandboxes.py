@@ -46,7 +46,9 @@ class Sandboxes:
         self._open_session = open_session
         self._events = events
         self._clock = clock
-        self._trash = Trash(state.trash)
+        self._trash = Trash(
+            state.trash, lambda name, reason: events.record("not_deleted", None, item=name, reason=reason)
+        )
         self._all: dict[str, Sandbox] = {}
         self._sequence = 0
         self._changed = asyncio.Event()

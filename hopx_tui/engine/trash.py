@@ -2,25 +2,30 @@
 
 from __future__ import annotations
 
+import itertools
 import logging
 import os
 import queue
 import secrets
-import shutil
-import stat
-import sys
 import threading
+from collections.abc import Callable
 from pathlib import Path
-from typing import Any
+
+from hopx_tui.engine import ground
 
 log = logging.getLogger(__name__)
+BATCH = 4096
 
 
 class Trash:
-    """One folder whose contents a daemon thread deletes. What a crash leaves goes at the next start."""
+    """One folder whose contents a daemon thread deletes. What a crash leaves goes at the next start.
 
-    def __init__(self, folder: Path) -> None:
+    `report(name, reason)` hears, from that thread, of what cannot be deleted.
+    """
+
+    def __init__(self, folder: Path, report: Callable[[str, str], None] | None = None) -> None:
         self._folder = folder
+        self._report = report
         self._queue: queue.SimpleQueue[Path] = queue.SimpleQueue()
         for left in folder.iterdir():
             self._queue.put(left)
@@ -37,29 +42,77 @@ class Trash:
 
     def _work(self) -> None:
         while True:
-            delete(self._queue.get())
+            item = self._queue.get()
+            try:
+                left = delete(item)
+            except (OSError, ValueError, MemoryError, RecursionError) as error:  # the next item has its chance
+                left = [str(error) or type(error).__name__]
+            if left:
+                log.warning("cannot delete all of %s: %s", item, left[0])
+                if self._report is not None:
+                    self._report(item.name, left[0])
 
 
-def delete(path: Path) -> None:
-    """Remove a tree, directories without permissions included; what resists is logged and left."""
+def delete(path: Path) -> list[str]:
+    """Remove a file or a tree of any depth, folders without permissions included, following no link.
 
-    def insist(function: Any, name: str, error: Any) -> None:
-        try:
-            os.chmod(os.path.dirname(name), stat.S_IRWXU)
-            if os.path.isdir(name) and not os.path.islink(name):
-                os.chmod(name, stat.S_IRWXU)
-                shutil.rmtree(name, ignore_errors=True)
-            else:
-                os.unlink(name)
-        except FileNotFoundError:
-            pass
-        except OSError as failure:
-            log.warning("cannot delete %s: %s", name, failure)
+    Folders inside are first moved up beside `path`, so that neither a stack nor a path name grows with the depth.
+    Returns what resisted, in words. Raises OSError when the folder that holds `path` cannot be opened.
+    """
+    failures: list[str] = []
+    parent = os.open(path.parent, os.O_RDONLY | os.O_DIRECTORY | os.O_CLOEXEC)
+    try:
+        waiting = [path.name]
+        while waiting:
+            name = waiting.pop()
+            try:
+                waiting += _empty(name, parent, failures)
+                os.rmdir(name, dir_fd=parent)
+            except FileNotFoundError:
+                continue
+            except NotADirectoryError:
+                _unlink(name, parent, failures)
+            except OSError as error:
+                failures.append(f"{name!r}: {error.strerror}")
+    finally:
+        os.close(parent)
+    return failures
 
-    if path.is_dir() and not path.is_symlink():
-        if sys.version_info >= (3, 12):
-            shutil.rmtree(path, onexc=insist)
-        else:
-            shutil.rmtree(path, onerror=insist)
-    else:
-        path.unlink(missing_ok=True)
+
+def _empty(name: str, parent: int, failures: list[str]) -> list[str]:
+    """Unlink all files of a folder and move its folders up to the parent; their new names there. Raises OSError."""
+    moved: list[str] = []
+    folder = ground.open_folder(name, parent)
+    try:
+        while True:
+            with os.scandir(folder) as entries:
+                rows = [(row.name, row.is_dir(follow_symlinks=False)) for row in itertools.islice(entries, BATCH)]
+            gone = 0
+            for inner, is_folder in rows:
+                if not is_folder:
+                    gone += _unlink(inner, folder, failures)
+                    continue
+                up = f".{secrets.token_hex(12)}"
+                try:
+                    ground.unlock(inner, folder)  # a folder without rights cannot get another parent
+                    os.rename(inner, up, src_dir_fd=folder, dst_dir_fd=parent)
+                except OSError as error:
+                    failures.append(f"{inner!r}: {error.strerror}")
+                else:
+                    moved.append(up)
+                    gone += 1
+            if not gone:
+                return moved
+    finally:
+        os.close(folder)
+
+
+def _unlink(name: str, parent: int, failures: list[str]) -> int:
+    try:
+        os.unlink(name, dir_fd=parent)
+    except FileNotFoundError:
+        return 0
+    except OSError as error:
+        failures.append(f"{name!r}: {error.strerror}")
+        return 0
+    return 1

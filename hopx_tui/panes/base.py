@@ -32,6 +32,8 @@ class PaneContext:
     """The one key that a terminal does not get."""
     readonly: bool = False
     """Nothing may be changed from here: keys that are `dangerous` are dropped."""
+    terminal_fps: int = 60
+    """Frames per second of a terminal at most; fewer over SSH."""
     downloads: Path | None = None
     """Where downloads go unless told otherwise; None: ~/Downloads."""
 
@@ -92,6 +94,10 @@ class Pane(Vertical):
 
     def row_changed(self) -> None:
         """The row has new values (the same sandbox or another one)."""
+
+    def step_back(self) -> bool:
+        """One level back inside the pane (a preview, a filter); False when there is none."""
+        return False
 
     def focus_content(self) -> None:
         """Give the keyboard to what the person came for."""

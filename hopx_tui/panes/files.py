@@ -21,6 +21,7 @@ from hopx_tui.panes.file_columns import file_columns, in_order
 from hopx_tui.panes.preview import Preview
 from hopx_tui.panes.transfers import Transfers
 from hopx_tui.widgets.dialogs import ConfirmDialog, InputDialog, local_paths
+from hopx_tui.widgets.filter_line import FilterLine
 from hopx_tui.widgets.keys import Key
 from hopx_tui.widgets.line import Line
 from hopx_tui.widgets.palette import ascii_only
@@ -43,10 +44,11 @@ class FilesPane(Pane):
         Key("D", "download", "download", id="files.download", tooltip="Copy the marked files to this machine."),
         Key("U", "upload", "upload", id="files.upload", dangerous=True,
             tooltip="Copy a file of this machine into this folder."),
-        Key("a", "add", "new", id="files.add", dangerous=True,
+        Key("a", "add", "new file", id="files.add", dangerous=True,
             tooltip="Make a file here, or with a trailing / a folder."),
         Key("ctrl+d,f8", "delete", "delete", id="files.delete", dangerous=True,
             tooltip="Delete the marked entries, after a question."),
+        Key("slash", "filter", "filter", id="files.filter", tooltip="Filter this folder while you type."),
         Key("c", "copy", "copy path", id="files.copy", show=False, tooltip="Copy the path of the selected entry."),
         Key(".", "hidden", "hidden", id="files.hidden", show=False,
             tooltip="Show or hide names that begin with a dot."),
@@ -75,12 +77,14 @@ class FilesPane(Pane):
         self._table: VirtualTable[FileInfo] = VirtualTable(
             file_columns(), lambda entry: rp.raw(entry.address), haystack=lambda entry: entry.name, id="file-table"
         )
+        self._filter = FilterLine(self._table, placeholder="filter: text  !not  ~fuzzy", id="file-filter")
         self._preview = Preview(id="file-preview")
         self._transfers = Transfers()
         yield self._path
         with Horizontal():
             yield self._table
             yield self._preview
+        yield self._filter
         yield self._transfers
 
     def on_mount(self) -> None:
@@ -177,6 +181,13 @@ class FilesPane(Pane):
         self._table.focus()
         return was_reading
 
+    def step_back(self) -> bool:
+        return self.leave_preview() or self._filter.end()
+
+    def action_filter(self) -> None:
+        """Type a filter."""
+        self._filter.begin()
+
     def focus_content(self) -> None:
         self._table.focus()
 
@@ -186,6 +197,7 @@ class FilesPane(Pane):
             self._places[self.row.id] = directory
         self._table.set_rows([])
         self._table.set_marks([])
+        self._filter.end()
         self._table.message = "Reading the folder …"
         self._preview.clear()
         self.reading = Reading()

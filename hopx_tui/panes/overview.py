@@ -8,12 +8,15 @@ from datetime import datetime
 
 from textual.app import ComposeResult
 from textual.containers import Grid, VerticalScroll
+from textual.widgets import Static
 
 from hopx_tui import format as fmt
+from hopx_tui.api.models import Sandbox
 from hopx_tui.live.fleet import Row, seconds_left
 from hopx_tui.live.history import UsageHistory
 from hopx_tui.panes.base import Pane
 from hopx_tui.theme import state_look
+from hopx_tui.widgets.columns import Run
 from hopx_tui.widgets.facts import Fact, Facts
 from hopx_tui.widgets.graph import Graph
 from hopx_tui.widgets.palette import ascii_only
@@ -35,6 +38,11 @@ class OverviewPane(Pane):
     OverviewPane > Grid { grid-size: 2 2; grid-gutter: 1 2; height: 1fr; min-height: 8; max-height: 30; padding: 0 1; }
     OverviewPane.-short > Grid { grid-gutter: 0 2; }
     OverviewPane > VerticalScroll { height: auto; max-height: 60%; padding: 1 1 0 1; scrollbar-size-vertical: 1; }
+    OverviewPane > #overview-none {
+        display: none; width: 1fr; height: 1fr; content-align: center middle; color: $text-muted;
+    }
+    OverviewPane.-nothing > #overview-none { display: block; }
+    OverviewPane.-nothing > Grid, OverviewPane.-nothing > VerticalScroll { display: none; }
     """
 
     def content(self) -> ComposeResult:
@@ -51,6 +59,7 @@ class OverviewPane(Pane):
             yield self._disk
         with VerticalScroll():
             yield self._facts
+        yield Static("What the sandbox under the cursor uses, and what it is.", id="overview-none")
 
     def on_mount(self) -> None:
         self._unfollow = self.session.fleet.on_usage(self._measured)
@@ -90,25 +99,41 @@ class OverviewPane(Pane):
     def _plot(self) -> None:
         row = self.row
         usage = self.session.fleet.usage(row.id) if row is not None else None
+        self.set_class(row is None, "-nothing")
         graphs = (self._cpu, self._memory, self._disk, self._network)
         note = _note(row, usage)
         for graph in graphs:
             graph.note = note
         if usage is None:
             for graph in graphs:
-                graph.set_values([])
+                graph.set_values([], limit="")
             return
         system = usage.system
         self._cpu.set_values(usage.cpu.last(300))
         memory, disk = (system.memory.total, system.disk.total) if system is not None else (None, None)
-        self._memory.set_values(usage.memory.last(300), current=_of(usage.memory.latest, memory))
-        self._disk.set_values(usage.disk.last(300), current=_of(usage.disk.latest, disk))
+        # The value says what it is of; the top of a fitted scale would be taken for another value.
+        self._memory.set_values(usage.memory.last(300), current=_of(usage.memory.latest, memory), limit="")
+        self._disk.set_values(usage.disk.last(300), current=_of(usage.disk.latest, disk), limit="")
+        if row is not None and row.running and not row.sandbox.internet_access:
+            self._network.note = "cut off"
         self._network.available = system is None or system.network is not None
         rx, tx = usage.rx.last(300), usage.tx.last(300)
         both = [None if a is None or b is None else a + b for a, b in zip(rx, tx, strict=True)]
         down, up = ("v", "^") if ascii_only(self.app) else ("↓", "↑")
         now = f"{down}{fmt.rate(usage.rx.latest)} {up}{fmt.rate(usage.tx.latest)}"
-        self._network.set_values(both, current=now if usage.rx.latest is not None else None)
+        self._network.set_values(both, current=now if usage.rx.latest is not None else None, limit="")
+
+    def _isolation(self, sandbox: Sandbox) -> Run:
+        """What is really its own: the network only where it could be kept apart, or is cut off."""
+        if sandbox.isolation == "none":
+            return ("none: runs as you", "warn")
+        if sandbox.isolation != "bwrap":
+            return (str(sandbox.isolation), "")
+        health = self.session.health
+        shared = sandbox.internet_access and health is not None and health.network == "host"
+        if shared:
+            return ("bubblewrap: own files and processes; this machine's network", "warn")
+        return ("bubblewrap: own files, processes, network", "")
 
     def _tell(self) -> None:
         row = self.row
@@ -140,10 +165,9 @@ class OverviewPane(Pane):
                 ("disk", ((fmt.size(r.disk_mb * 2**20), ""), (_how(enforced.get("disk")), "muted"))),
             ]
         if sandbox.isolation is not None:
-            words = {"bwrap": ("bubblewrap: own files, processes, network", ""), "none": ("none: runs as you", "warn")}
-            facts.append(("isolation", (words.get(sandbox.isolation, (sandbox.isolation, "")),)))
-        if usage is not None and usage.system is not None and row.running:
-            facts.append(("uptime", ((fmt.duration(usage.system.uptime), ""),)))
+            facts.append(("isolation", (self._isolation(sandbox),)))
+        up = usage.system.uptime if usage is not None and usage.system is not None and row.running else None
+        facts.append(("uptime", ((fmt.duration(up), ""),)))
         if usage is not None and usage.error is not None and row.running:
             facts.append(("agent", ((usage.error.message, "bad"),)))
         return facts
@@ -153,7 +177,7 @@ def _note(row: Row | None, usage: UsageHistory | None) -> str:
     if row is None:
         return ""
     if not row.running:
-        return row.status
+        return fmt.truncate(fmt.printable(row.status), 20)
     if usage is not None and usage.error is not None:
         return "no answer"
     return ""

@@ -16,6 +16,7 @@ from hopx_tui.panes.base import Pane, sentence
 from hopx_tui.theme import level_role
 from hopx_tui.widgets.columns import Column, Run
 from hopx_tui.widgets.dialogs import ChoiceDialog
+from hopx_tui.widgets.filter_line import FilterLine
 from hopx_tui.widgets.keys import Key
 from hopx_tui.widgets.virtual_table import VirtualTable
 
@@ -41,6 +42,7 @@ class ProcessesPane(Pane):
     BINDINGS: ClassVar[list[BindingType]] = [
         Key("K,f9", "signal", "signal", id="processes.signal", dangerous=True,
             tooltip="Send a signal to the selected process (TERM first)."),
+        Key("slash", "filter", "filter", id="processes.filter", tooltip="Filter the processes while you type."),
         Key("c", "copy", "copy pid", id="processes.copy", show=False,
             tooltip="Copy the process id and command line."),
     ]  # fmt: skip
@@ -52,13 +54,22 @@ class ProcessesPane(Pane):
             _columns(), lambda process: (process.pid, process.start_ticks), id="process-table"
         )
         self._table.sort_by("cpu", True)
+        self._filter = FilterLine(self._table, placeholder="filter: text  !not  ~fuzzy  user:root", id="process-filter")
         yield self._table
+        yield self._filter
 
     def say(self, text: str | None) -> None:
         self._table.message = text
 
     def reset(self) -> None:
         self._table.set_rows([])
+
+    def step_back(self) -> bool:
+        return self._filter.end()
+
+    def action_filter(self) -> None:
+        """Type a filter."""
+        self._filter.begin()
 
     async def fetch(self) -> list[Process]:
         row = self.row

@@ -4,13 +4,10 @@ from __future__ import annotations
 
 import time
 from collections.abc import Callable, Sequence
-from typing import ClassVar
 
 from textual.app import ComposeResult
-from textual.binding import BindingType
 from textual.containers import Vertical
 from textual.message import Message
-from textual.widgets import Input
 
 from hopx_tui import format as fmt
 from hopx_tui.live.fleet import Change, FleetState, Row, seconds_left
@@ -19,7 +16,7 @@ from hopx_tui.live.session import Session
 from hopx_tui.panes.base import sentence
 from hopx_tui.theme import level_role, state_look
 from hopx_tui.widgets.columns import Column, Run
-from hopx_tui.widgets.keys import Key
+from hopx_tui.widgets.filter_line import FilterLine
 from hopx_tui.widgets.line import Line
 from hopx_tui.widgets.palette import ascii_only
 from hopx_tui.widgets.plot import sparkline
@@ -28,28 +25,6 @@ from hopx_tui.widgets.virtual_table import VirtualTable
 _SPARK = 6
 _SOON = 300.0
 """Seconds left below which the countdown is a warning."""
-
-
-class FilterInput(Input):
-    """The filter line: enter keeps the filter and goes to the list, esc ends it."""
-
-    class Left(Message):
-        """The person gave the filter up."""
-
-    NAME: ClassVar[str] = "Filter line"
-
-    BINDINGS: ClassVar[list[BindingType]] = [
-        Key("escape", "leave", "no filter", id="filter.end", tooltip="End the filter and show all rows."),
-        Key("down", "to_list", "to list", id="filter.list", show=False, tooltip="Go into the list."),
-    ]
-
-    def action_leave(self) -> None:
-        """Esc."""
-        self.post_message(self.Left())
-
-    async def action_to_list(self) -> None:
-        """Down."""
-        await self.action_submit()
 
 
 class SandboxesPane(Vertical):
@@ -61,9 +36,6 @@ class SandboxesPane(Vertical):
     SandboxesPane > .pane-state { display: none; background: $panel; padding: 0 1; }
     SandboxesPane.-stale > .pane-state { display: block; }
     SandboxesPane > VirtualTable { height: 1fr; }
-    SandboxesPane > FilterInput { display: none; height: 1; border: none; padding: 0 1; background: $panel; }
-    SandboxesPane > FilterInput:focus { border: none; }
-    SandboxesPane.-filtering > FilterInput { display: block; }
     """
 
     class Picked(Message):
@@ -89,7 +61,8 @@ class SandboxesPane(Vertical):
         self.table: VirtualTable[Row] = VirtualTable(
             self._columns(), lambda row: row.id, haystack=_haystack, id="fleet-table"
         )
-        self._filter = FilterInput(placeholder="filter: text  !not  ~fuzzy  status:running", id="fleet-filter")
+        placeholder = "filter: text  !not  ~fuzzy  status:running"
+        self._filter = FilterLine(self.table, placeholder=placeholder, id="fleet-filter")
         self._unfollow: tuple[Callable[[], None], ...] = ()
 
     def compose(self) -> ComposeResult:
@@ -135,27 +108,11 @@ class SandboxesPane(Vertical):
 
     def begin_filter(self) -> None:
         """Show the filter line and give it the keyboard."""
-        self.add_class("-filtering")
-        self._filter.focus()
+        self._filter.begin()
 
     def end_filter(self) -> None:
         """Show all rows again."""
-        self._filter.value = ""
-        self.remove_class("-filtering")
-        self.table.focus()
-
-    def on_input_changed(self, message: Input.Changed) -> None:
-        message.stop()
-        self.table.filter_text = message.value
-
-    def on_input_submitted(self, message: Input.Submitted) -> None:
-        message.stop()
-        self.set_class(bool(message.value), "-filtering")
-        self.table.focus()
-
-    def on_filter_input_left(self, message: FilterInput.Left) -> None:
-        message.stop()
-        self.end_filter()
+        self._filter.end()
 
     def on_virtual_table_viewport_changed(self, message: VirtualTable.ViewportChanged) -> None:
         message.stop()

@@ -54,9 +54,10 @@ class TerminalPane(Pane):
     class CopyRequested(Message):
         """Text of the terminal is to reach the person's clipboard."""
 
-        def __init__(self, text: str) -> None:
+        def __init__(self, text: str, *, from_program: bool) -> None:
             super().__init__()
             self.text = text
+            self.from_program = from_program
 
     def __init__(self, context: PaneContext) -> None:
         super().__init__(context)
@@ -101,6 +102,11 @@ class TerminalPane(Pane):
         """A terminal exists for it, connected or not."""
         return sandbox_id in self._terminals
 
+    @property
+    def open_shells(self) -> int:
+        """How many terminals have a shell listening."""
+        return sum(isinstance(terminal.state, Connected) for terminal in self._terminals.values())
+
     async def open_shell(self) -> None:
         """Focus the sandbox's terminal, opening it first where there is none."""
         row = self.row
@@ -126,6 +132,7 @@ class TerminalPane(Pane):
                 lost_errors=(ApiError,),
                 chord=self._chord,
                 chords=CHORDS,
+                fps=self.context.terminal_fps,
                 cursor=self.context.cursor,
                 ascii_only=ascii_only(self.app),
                 id=f"terminal-{next(self._numbers)}",
@@ -153,6 +160,9 @@ class TerminalPane(Pane):
 
     def _show_current(self) -> None:
         terminal = self.current
+        if terminal is not None:
+            obstacle = self.unavailable()
+            terminal.set_obstacle(fmt.printable(obstacle) if obstacle else None)
         self._switch.current = terminal.id if terminal is not None else "terminal-none"
         self._show_title()
 
@@ -225,7 +235,7 @@ class TerminalPane(Pane):
 
     def on_terminal_copy_requested(self, message: Terminal.CopyRequested) -> None:
         message.stop()
-        self.post_message(self.CopyRequested(message.text))
+        self.post_message(self.CopyRequested(message.text, from_program=message.from_program))
 
     def on_descendant_focus(self) -> None:
         self._show_title()

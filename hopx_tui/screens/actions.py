@@ -118,7 +118,9 @@ class SandboxActions:
             ]  # fmt: skip
             dialog = ConfirmDialog(f"Kill {fmt.truncate(row.label, 40)}?", lines, "Kill", danger=True)
         else:
-            lines = [("", f"{row.label}  {row.status}") for row in rows[:8]]
+            lines = [
+                (fmt.truncate(row.label, 24), f"{row.status:<8}  {row.id if row.name else ''}") for row in rows[:8]
+            ]
             lines += [f"and {len(rows) - 8} more"] if len(rows) > 8 else []
             lines.append("Their processes end and their files are deleted. There is no way back.")
             dialog = ConfirmDialog(

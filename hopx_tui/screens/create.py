@@ -11,6 +11,7 @@ from typing import ClassVar
 from textual import on
 from textual.binding import BindingType
 from textual.containers import Horizontal, VerticalScroll
+from textual.content import Content
 from textual.widget import Widget
 from textual.widgets import Checkbox, Input, Label, Static
 
@@ -41,13 +42,10 @@ class NewSandbox:
 class _Tick(Checkbox):
     """`[x]` or `[ ]`: the two differ without colours too, and in ASCII."""
 
-    BUTTON_LEFT = "["
-    BUTTON_RIGHT = "]"
-
     @property
-    def BUTTON_INNER(self) -> str:  # type: ignore[override]  # noqa: N802 -- Textual's name
-        """What stands between the brackets."""
-        return "x" if self.value else " "
+    def _button(self) -> Content:
+        # Textual's own looks the same in both states but for its colours.
+        return Content.assemble(("[x]" if self.value else "[ ]", self.get_visual_style("toggle--button")))
 
 
 class CreateDialog(Dialog[NewSandbox | None]):
@@ -56,17 +54,17 @@ class CreateDialog(Dialog[NewSandbox | None]):
     TITLE = "New sandbox"
     DEFAULT_CSS = """
     CreateDialog {
-        & #dialog { width: 76; }
+        & #dialog { width: 104; }
         & #body { height: auto; }
-        & #templates { height: 6; background: $surface; }
+        & #templates { height: auto; min-height: 2; max-height: 8; background: $surface; }
         & .row { height: 1; margin: 1 0 0 0; }
         & .row Label { width: 13; color: $text-muted; }
         & Input { height: 1; border: none; padding: 0 1; background: $panel; width: 1fr; &:focus { border: none; } }
-        & Checkbox { height: 1; border: none; padding: 0; background: transparent; &:focus { border: none; } }
+        & Checkbox { height: 1; border: none; padding: 0 1; background: transparent; &:focus { border: none; } }
         & #problem { height: auto; min-height: 1; color: $error; }
         & .note { color: $text-muted; height: auto; margin: 0 0 0 13; }
         & #dialog.-low .row { margin: 0; }
-        & #dialog.-low #templates { height: 4; }
+        & #dialog.-low #templates { max-height: 4; }
         & #dialog.-low .note { display: none; }
     }
     """
@@ -162,7 +160,7 @@ class CreateDialog(Dialog[NewSandbox | None]):
 
     @on(FlatButton.Pressed, "#cancel")
     def _pressed_cancel(self) -> None:
-        self.dismiss(None)
+        self.answer(None)
 
     def action_create(self) -> None:
         """Check the fields; close with what they say, or say what is wrong."""
@@ -183,7 +181,7 @@ class CreateDialog(Dialog[NewSandbox | None]):
         except ValueError as error:
             self.query_one("#problem", Static).update(fmt.printable(str(error)))
             return
-        self.dismiss(NewSandbox(self.query_one("#name", Input).value.strip(), spec))
+        self.answer(NewSandbox(self.query_one("#name", Input).value.strip(), spec))
 
 
 def parse_timeout(text: str) -> int | None:

@@ -8,37 +8,42 @@ from pathlib import Path
 from typing import ClassVar
 
 from textual.app import ComposeResult
-from textual.binding import Binding, BindingType
+from textual.binding import BindingType
 from textual.containers import Horizontal
 from textual.dom import DOMNode
+from textual.message import Message
 from textual.screen import Screen
 from textual.widget import Widget
 from textual.widgets import Static
 
 from hopx_tui import format as fmt
-from hopx_tui.api.errors import ApiError
+from hopx_tui.api.errors import ApiError, Unreachable
 from hopx_tui.live.fleet import Change, Row
 from hopx_tui.live.session import Session
 from hopx_tui.panes import PaneContext
-from hopx_tui.panes.files import FilesPane
 from hopx_tui.panes.overview import OverviewPane
 from hopx_tui.panes.sandboxes import SandboxesPane
 from hopx_tui.panes.terminal import TerminalPane
 from hopx_tui.screens.actions import SandboxActions
-from hopx_tui.screens.create import CreateDialog, NewSandbox
+from hopx_tui.screens.commands import Commands, parse_rate
+from hopx_tui.screens.creation import Creation
+from hopx_tui.screens.event_lines import event_lines
+from hopx_tui.screens.fleet_keys import FLEET_KEYS
 from hopx_tui.screens.header import banner_parts, header_parts
 from hopx_tui.screens.help import HelpScreen
 from hopx_tui.screens.keytable import brief, sections_of, working
-from hopx_tui.screens.palette import Command, CommandLine
-from hopx_tui.screens.sandbox import SandboxView
+from hopx_tui.screens.palette import CommandLine
+from hopx_tui.screens.sandbox import GONE, SandboxView
 from hopx_tui.widgets.dialogs import ConfirmDialog, MessageDialog
 from hopx_tui.widgets.hints import HintBar
-from hopx_tui.widgets.keys import Key, is_dangerous
+from hopx_tui.widgets.keys import is_dangerous
 from hopx_tui.widgets.line import Line
 from hopx_tui.widgets.terminal import Terminal
 from hopx_tui.widgets.terminal_cursor import RealCursor
 
 WIDE = 120
+_ABOUT_A_ROW = ("shell", "pause", "start_menu", "extend", "kill", "zoom")
+"""Actions that are not worth a hint while there is no sandbox."""
 SMALLEST = (60, 15)
 _INTRODUCTION = (
     "The same actions are found by name with : (or ctrl+p). The mouse works too: click, double click, wheel."
@@ -51,50 +56,7 @@ class FleetScreen(Screen[None]):
     TITLE = "Everywhere"
     HELP = "What these keys do is about the sandbox under the cursor, or about all marked ones."
 
-    BINDINGS: ClassVar[list[BindingType]] = [
-        Key("n", "create", "new", id="fleet.new", dangerous=True, tooltip="Create a sandbox."),
-        Key("s", "shell", "shell", id="fleet.shell", dangerous=True, tooltip="Open the sandbox's terminal."),
-        Key("p", "pause", "pause", id="fleet.pause", dangerous=True, tooltip="Pause the sandbox, or let it go on."),
-        Key("r", "start_menu", "start/stop", id="fleet.start", dangerous=True, tooltip="Start, stop or restart it."),
-        Key("plus", "extend", "extend", id="fleet.extend", dangerous=True,
-            tooltip="Set how long it lives from now on."),
-        Key("ctrl+d,f8", "kill", "kill", id="fleet.kill", dangerous=True,
-            tooltip="Kill the sandbox, or all marked ones, after a question."),
-        Key("slash", "filter", "filter", id="fleet.filter",
-            tooltip="Filter the list while you type; ! inverts, ~ is fuzzy, key:value looks at one field."),
-        Key("f", "zoom", "zoom", id="fleet.zoom", tooltip="Give the sandbox the whole width, or give it back."),
-        Key("1", "tab(1)", "tabs", id="fleet.tabs", show=False, key_display="1-9",
-            tooltip="Go to the tab of that number."),
-        *(Binding(str(digit), f"tab({digit})", show=False) for digit in range(2, 10)),
-        Key("left_square_bracket", "turn(-1)", "previous tab", id="fleet.previous", show=False,
-            tooltip="Go to the tab before."),
-        Key("right_square_bracket", "turn(1)", "next tab", id="fleet.next", show=False,
-            tooltip="Go to the next tab."),
-        Key("minus", "last_tab", "last view", id="fleet.last", show=False,
-            tooltip="Go back to the tab before this one."),
-        Key("d", "describe", "describe", id="fleet.describe", show=False, tooltip="Show what this sandbox is."),
-        Key("y", "raw", "json", id="fleet.raw", show=False, tooltip="Show the sandbox as the API tells it."),
-        Key("l", "events", "events", id="fleet.events", show=False,
-            tooltip="List what happened: actions, failures in full, changes that were noticed."),
-        Key("c", "copy", "copy id", id="fleet.copy", show=False, tooltip="Copy the sandbox's id."),
-        Key("e", "rename", "name", id="fleet.rename", show=False,
-            tooltip="Give the sandbox a name, kept on this machine."),
-        Key("ctrl+r", "refresh", "refresh", id="fleet.refresh", show=False, tooltip="Ask for everything now."),
-        Key("ctrl+l", "repaint", "repaint", id="fleet.repaint", show=False, tooltip="Draw the whole screen anew."),
-        Key("colon,ctrl+p", "command", "command", id="fleet.command",
-            tooltip="Find and run any action by its name."),
-        Key("question_mark,f1", "help", "help", id="fleet.help", show=False,
-            tooltip="Show the keys that work here."),
-        Key("tab", "app.focus_next", "next", id="fleet.focus_next", show=False,
-            tooltip="Move the keyboard to the next part."),
-        Key("shift+tab", "app.focus_previous", "previous", id="fleet.focus_previous", show=False,
-            tooltip="Move the keyboard to the part before."),
-        Key("escape", "back", "back", id="fleet.back", show=False, tooltip="Go back one level."),
-        Key("q", "quit", "back/quit", id="fleet.quit", show=False,
-            tooltip="Go back one level; at the list, leave after a question."),
-        Key("ctrl+q", "app.quit", "quit", id="fleet.quit_now", show=False,
-            tooltip="Leave at once; sandboxes go on running."),
-    ]  # fmt: skip
+    BINDINGS: ClassVar[list[BindingType]] = FLEET_KEYS
 
     DEFAULT_CSS = """
     FleetScreen { layers: base; }
@@ -102,7 +64,9 @@ class FleetScreen(Screen[None]):
     FleetScreen > #banner { display: none; background: $warning 25%; padding: 0 1; }
     FleetScreen.-banner > #banner { display: block; }
     FleetScreen > #body { height: 1fr; }
-    FleetScreen SandboxesPane { width: 46; border: round $border-blurred; border-title-color: $text-muted; }
+    FleetScreen SandboxesPane {
+        width: 40%; min-width: 50; max-width: 68; border: round $border-blurred; border-title-color: $text-muted;
+    }
     FleetScreen SandboxView { width: 1fr; border: round $border-blurred; }
     FleetScreen SandboxesPane:focus-within, FleetScreen SandboxView:focus-within {
         border: round $primary; border-title-color: $primary;
@@ -124,6 +88,9 @@ class FleetScreen(Screen[None]):
     FleetScreen.-tiny > #too-small { display: block; }
     """
 
+    class EngineWanted(Message):
+        """The local engine does not answer and the person pressed for it: it should be started again."""
+
     def __init__(
         self,
         session: Session,
@@ -136,6 +103,7 @@ class FleetScreen(Screen[None]):
         allow_unisolated: Callable[[], Awaitable[None]],
         default_template: str | None = None,
         default_timeout: int | None = None,
+        terminal_fps: int = 60,
         downloads: Path | None = None,
         readonly: bool = False,
         ascii_only: bool = False,
@@ -146,11 +114,11 @@ class FleetScreen(Screen[None]):
         """
         super().__init__()
         self._session = session
-        context = PaneContext(session, cursor, chord, readonly, downloads)
+        context = PaneContext(
+            session, cursor, chord, readonly=readonly, terminal_fps=terminal_fps, downloads=downloads
+        )
         self._source_name = source_name
         self._name_sandbox = name_sandbox
-        self._default_template = default_template
-        self._default_timeout = default_timeout
         self._readonly = readonly
         self._ascii = ascii_only
         self._chord = chord
@@ -160,9 +128,17 @@ class FleetScreen(Screen[None]):
         self._header = Line(id="header")
         self._banner = Line(id="banner")
         self._hints = HintBar(id="hints")
-        self._may_be_unisolated = unisolated_allowed
-        self._allow_unisolated = allow_unisolated
+        self._creation = Creation(
+            self.app,
+            session,
+            self._actions,
+            template=default_template,
+            timeout_seconds=default_timeout,
+            unisolated_allowed=unisolated_allowed,
+            allow_unisolated=allow_unisolated,
+        )
         self._wanted: str | None = None
+        self._programs_may_copy: bool | None = None
         self._unfollow: Callable[[], None] | None = None
         self._focused_before: Widget | None = None
 
@@ -240,6 +216,7 @@ class FleetScreen(Screen[None]):
 
     def _show_row(self, row: Row | None) -> None:
         self._view.set_row(row)
+        self._mark_tabs()
 
     def on_sandboxes_pane_picked(self, message: SandboxesPane.Picked) -> None:
         message.stop()
@@ -264,22 +241,31 @@ class FleetScreen(Screen[None]):
             if current is not None:
                 self._view.set_row(current)
             elif self._inside():
-                self._view.show_gone()
+                self._tell_gone(shown_row)
             else:
                 self._show_row(self._sandboxes.table.cursor_row)
         if self._wanted is not None and self._sandboxes.table.select(self._wanted):
             self._wanted = None
         self._show_header()
 
+    def _tell_gone(self, row: Row) -> None:
+        """Its screen stays, with the reason as the log has it."""
+        if row.status != GONE:
+            reasons = [event for event in self._session.fleet.log.of(row.id) if event.kind in ("expired", "gone")]
+            self.app.notify(reasons[-1].text if reasons else f"{row.label} is gone.", severity="warning")
+            self._view.show_gone()
+
     def _row(self) -> Row | None:
         """What single-sandbox keys are about."""
         return self._view.row if self._inside() else self._sandboxes.table.cursor_row
 
     def _rows(self) -> list[Row]:
-        """What actions are about."""
-        if self._inside():
-            return [self._view.row] if self._view.row is not None else []
-        return self._sandboxes.targets()
+        """What actions are about; says so when there is nothing."""
+        inner = [self._view.row] if self._view.row is not None else []
+        rows = inner if self._inside() else self._sandboxes.targets()
+        if not rows:
+            self.app.notify("No sandbox is selected. n creates one.")
+        return rows
 
     # -- the clock, the header, the hints
 
@@ -309,11 +295,19 @@ class FleetScreen(Screen[None]):
         focused = self.focused
         if isinstance(focused, Terminal):
             self._hints.set_hints(
-                [(f"{self._chord} esc", "leaves the terminal"), (f"{self._chord} ?", "its other keys")]
+                [(f"{self._chord} esc", "leaves the terminal"), (f"{self._chord} ?", "its other keys")], last=None
             )
             return
         chain = self._focus_chain()
-        self._hints.set_hints([(brief(keys), key.description) for _, key, keys in working(chain) if key.show])
+        row = self._row()
+        words = {"pause": "resume" if row is not None and row.status == "paused" else "pause"}
+        self._hints.set_hints(
+            [
+                (brief(keys), words.get(key.action, key.description))
+                for _, key, keys in working(chain)
+                if key.show and (row is not None or key.action not in _ABOUT_A_ROW)
+            ]
+        )
 
     def _focus_chain(self) -> list[DOMNode]:
         start: Widget | Screen[None] = self.focused or self
@@ -326,41 +320,13 @@ class FleetScreen(Screen[None]):
         self.run_worker(self._create(), name="create")
 
     async def _create(self) -> None:
-        try:
-            templates = await self._session.templates()
-        except ApiError as error:
-            self._actions.fail(error)
+        created = await self._creation.ask_and_create()
+        if created is None:
             return
-        if self._session.health is None:
-            await self._session.learn_health()  # whether code would run as the person must not be guessed
-        if not self._session.isolated and not self._may_be_unisolated:
-            if not await self._actions.allow_unisolated():
-                return
-            self._may_be_unisolated = True
-            await self._allow_unisolated()
-        health = self._session.health
-        shared = health is not None and health.network == "host"
-        notes = ["Internet means this machine's own network: it could not be kept apart here."] if shared else []
-        form = CreateDialog(
-            templates,
-            template=self._default_template,
-            timeout_seconds=self._default_timeout,
-            internet=True if self._session.isolated else None,
-            notes=notes
-            if self._session.isolated
-            else ["Not isolated here: the sandbox shares your network and files."],
-        )
-        answer: NewSandbox | None = await self.app.push_screen_wait(form)
-        if answer is None:
-            return
-        self._default_template = answer.spec.template
-        sandbox_id = await self._actions.create(answer.spec)
-        if sandbox_id is None:
-            return
-        if answer.name:
-            await self._rename_to(sandbox_id, answer.name)
-        if not self._sandboxes.table.select(sandbox_id):
-            self._wanted = sandbox_id
+        if created.name:
+            await self._rename_to(created.sandbox_id, created.name)
+        if not self._sandboxes.table.select(created.sandbox_id):
+            self._wanted = created.sandbox_id
 
     def action_shell(self) -> None:
         """Into the terminal."""
@@ -420,11 +386,9 @@ class FleetScreen(Screen[None]):
 
     def _go_to_tab(self, index: int) -> None:
         if 0 <= index < len(self._view.panes):
-            inside = self._inside() or self.has_class("-narrow")
             self._open()
             self._view.show_pane(index)
-            if inside:
-                self._view.focus_content()
+            self._view.focus_content()
 
     def action_turn(self, step: int) -> None:
         """The next or the previous tab."""
@@ -453,9 +417,7 @@ class FleetScreen(Screen[None]):
 
     def action_events(self) -> None:
         """What happened."""
-        events = list(self._session.fleet.log)[-300:]
-        lines = [f"{time.strftime('%H:%M:%S', time.localtime(e.at))}  {_event_text(e)}" for e in reversed(events)]
-        self.app.push_screen(MessageDialog("What happened, newest first", "\n".join(lines) or "Nothing yet."))
+        self.app.push_screen(MessageDialog("What happened, newest first", event_lines(self._session.fleet.log)))
 
     def action_copy(self) -> None:
         """The id, for scripts."""
@@ -484,6 +446,8 @@ class FleetScreen(Screen[None]):
         """Everything now."""
         self._session.fleet.refresh()
         self._view.pane.refresh_now()
+        if self._session.local and isinstance(self._session.fleet.state.error, Unreachable):
+            self.post_message(self.EngineWanted())
 
     def action_repaint(self) -> None:
         """Cure a screen that something else wrote on."""
@@ -495,24 +459,8 @@ class FleetScreen(Screen[None]):
         self.run_worker(self._command(), name="command")
 
     async def _command(self) -> None:
-        chain = self._focus_chain()
-        by_name: dict[str, tuple[str, DOMNode]] = {}
-        commands: list[Command] = []
-        for section in sections_of(chain):
-            for line in section.lines:
-                if (
-                    line.node is not None
-                    and line.label not in by_name
-                    and not line.action.startswith(("command", "tab("))
-                ):
-                    by_name[line.label] = (line.action, line.node)
-                    commands.append(Command(line.label, line.sentence, line.keys))
-        for index, pane in enumerate(self._view.panes):
-            name = pane.NAME.lower()
-            by_name[name] = (f"turn({index - self._view.index})", self)
-            commands.append(Command(name, pane.HELP, str(index + 1)))
-        commands.append(Command("rate", "How often to ask: rate 5s", ""))
-        answer = await self.app.push_screen_wait(CommandLine(commands))
+        commands = Commands(self._focus_chain(), self._view.panes)
+        answer = await self.app.push_screen_wait(CommandLine(commands.listed))
         if answer is None:
             return
         text, command = answer
@@ -521,18 +469,16 @@ class FleetScreen(Screen[None]):
             self.app.exit()
         elif word == "rate":
             self._set_rate(rest)
-        elif command is not None and command.name in by_name:
-            action, node = by_name[command.name]
-            await self.app.run_action(action, default_namespace=node)
+        elif (pane := commands.pane(command)) is not None:
+            self._go_to_tab(pane)
+        elif (found := commands.action(command)) is not None:
+            await self.app.run_action(found[0], default_namespace=found[1])
         elif text:
-            self.app.notify(f"There is no command {fmt.truncate(word, 30)!r}.", severity="warning", markup=False)
+            self.app.notify(f"There is no command {fmt.truncate(word, 30)!r}.", severity="warning")
 
     def _set_rate(self, text: str) -> None:
-        try:
-            seconds = float(text.strip().removesuffix("s"))
-        except ValueError:
-            seconds = 0.0
-        if not 0.5 <= seconds <= 3600:
+        seconds = parse_rate(text)
+        if seconds is None:
             self.app.notify("rate takes seconds from 0.5 to 3600, like: rate 5s", severity="warning")
             return
         self._session.fleet.every = self._session.fleet.usage_every = seconds
@@ -545,10 +491,8 @@ class FleetScreen(Screen[None]):
     def action_back(self) -> None:
         """One level: filter, preview, zoom, sandbox."""
         if self._inside():
-            pane = self._view.pane
-            if isinstance(pane, FilesPane) and pane.leave_preview():
-                return
-            self._close()
+            if not self._view.pane.step_back():
+                self._close()
         elif self.has_class("-zoomed"):
             self.remove_class("-zoomed")
             self._looked_at()
@@ -564,8 +508,11 @@ class FleetScreen(Screen[None]):
 
     async def _ask_to_quit(self) -> None:
         running = self._session.fleet.counts()["running"]
-        note = f"{fmt.count(running, 'sandbox goes', 'sandboxes go')} on running." if running else ""
-        if await self.app.push_screen_wait(ConfirmDialog("Leave hopx-tui?", [note] if note else [], "Leave")):
+        shells = self._view.pane_of(TerminalPane).open_shells
+        notes = [f"{fmt.count(running, 'sandbox goes', 'sandboxes go')} on running."] if running else []
+        if shells:
+            notes.append(f"{fmt.count(shells, 'open shell ends', 'open shells end')}, with what runs in it.")
+        if await self.app.push_screen_wait(ConfirmDialog("Leave hopx-tui?", notes, "Leave", focus_confirm=not shells)):
             self.app.exit()
 
     # -- what the terminal says
@@ -580,21 +527,18 @@ class FleetScreen(Screen[None]):
 
     def on_terminal_pane_copy_requested(self, message: TerminalPane.CopyRequested) -> None:
         message.stop()
-        self.app.copy_to_clipboard(message.text)
+        if message.from_program:
+            self.run_worker(self._copy_for_program(message.text), name="copy", group="program copy")
+        else:
+            self.app.copy_to_clipboard(message.text)
 
-
-def _event_text(event: object) -> str:
-    text = str(getattr(event, "text", ""))
-    seconds = getattr(event, "seconds", None)
-    outcome = getattr(event, "outcome", "noted")
-    error = getattr(event, "error", None)
-    parts = [fmt.printable(text)]
-    if outcome != "noted":
-        parts.append(outcome)
-    if seconds is not None:
-        parts.append(f"in {fmt.duration(seconds)}")
-    if error is not None and error.hint:
-        parts.append(f"- {error.hint}")
-    if error is not None and error.request_id:
-        parts.append(f"(request {error.request_id})")
-    return "  ".join(parts)
+    async def _copy_for_program(self, text: str) -> None:
+        """A program inside asked for the person's clipboard: they are asked once, for as long as this runs."""
+        if self._programs_may_copy is None:
+            self._programs_may_copy = False  # until it is answered, further wishes are dropped
+            lines = [f"A program in a sandbox wants to put {len(text):,} characters on your clipboard."]
+            lines.append("The answer holds for all programs until you leave.")
+            question = ConfirmDialog("Let programs use your clipboard?", lines, "Allow")
+            self._programs_may_copy = await self.app.push_screen_wait(question) is True
+        if self._programs_may_copy:
+            self.app.copy_to_clipboard(text)

@@ -12,16 +12,16 @@ from rich.text import Text
 from textual.app import ComposeResult
 from textual.binding import BindingType
 from textual.containers import Vertical, VerticalScroll
-from textual.screen import ModalScreen
 from textual.widgets import Static
 
 from hopx_tui.screens.keytable import Section
+from hopx_tui.widgets.dialog import Asking
 from hopx_tui.widgets.keys import Key
 from hopx_tui.widgets.palette import Palette, ascii_only
 from hopx_tui.widgets.scrollbar import draw_scrollbars_as_lines
 
 
-class HelpScreen(ModalScreen[None]):
+class HelpScreen(Asking[None]):
     """Sections from the inside out; scrolls."""
 
     TITLE = "Help"
@@ -71,7 +71,7 @@ class HelpScreen(ModalScreen[None]):
 
     def action_close(self) -> None:
         """Back to work."""
-        self.dismiss(None)
+        self.answer(None)
 
     def action_scroll(self, step: int) -> None:
         """Line by line."""

@@ -10,13 +10,16 @@ from textual import on
 from textual.app import ComposeResult
 from textual.binding import BindingType
 from textual.containers import Vertical
-from textual.screen import ModalScreen
 from textual.widgets import Input
 
 from hopx_tui.widgets.columns import Column
+from hopx_tui.widgets.dialog import Asking
 from hopx_tui.widgets.keys import Key
 from hopx_tui.widgets.palette import ascii_only
 from hopx_tui.widgets.virtual_table import VirtualTable
+
+_WORDS = ("q", "quit", "exit", "rate")
+"""What works without standing in the list."""
 
 
 @dataclass(frozen=True)
@@ -28,14 +31,14 @@ class Command:
     key: str = ""
 
 
-class CommandLine(ModalScreen[tuple[str, Command | None] | None]):
+class CommandLine(Asking[tuple[str, Command | None] | None]):
     """Returns what was typed and the command it found (None: only the text), or None when left."""
 
     TITLE = "Command line"
     DEFAULT_CSS = """
     CommandLine { align: center top; background: transparent; }
     CommandLine > Vertical {
-        width: 76; max-width: 100%; height: auto; max-height: 80%; margin: 2 0 0 0;
+        width: 112; max-width: 95%; height: auto; max-height: 80%; margin: 2 0 0 0;
         background: $surface; border: round $primary; padding: 0 1;
     }
     CommandLine > Vertical.-ascii { border: ascii $primary; }
@@ -56,7 +59,7 @@ class CommandLine(ModalScreen[tuple[str, Command | None] | None]):
         self._commands = commands
         self._table: VirtualTable[Command] = VirtualTable(
             (
-                Column("name", "COMMAND", 24, cell=lambda c: (c.name, "bold")),
+                Column("name", "COMMAND", 13, cell=lambda c: (c.name, "bold")),
                 Column("about", "", None, cell=lambda c: (c.about, "muted")),
                 Column("key", "KEY", 12, align="right", cell=lambda c: (c.key, "key")),
             ),
@@ -98,7 +101,10 @@ class CommandLine(ModalScreen[tuple[str, Command | None] | None]):
         self._finish(self.query_one(Input).value.strip())
 
     def _finish(self, text: str) -> None:
-        self.dismiss((text, self._table.cursor_row))
+        if text and self._table.cursor_row is None and text.partition(" ")[0] not in _WORDS:
+            self.app.bell()  # what is typed next must not go to the screen below
+            return
+        self.answer((text, self._table.cursor_row))
 
     def action_move(self, step: int) -> None:
         """Up and down in the list while the line keeps the keyboard."""
@@ -113,4 +119,4 @@ class CommandLine(ModalScreen[tuple[str, Command | None] | None]):
 
     def action_leave(self) -> None:
         """Nothing is done."""
-        self.dismiss(None)
+        self.answer(None)

@@ -24,7 +24,19 @@ Line = str | tuple[str, str]
 """A sentence, or a fact as (label, value)."""
 
 
-class Dialog(ModalScreen[T]):
+class Asking(ModalScreen[T]):
+    """A modal screen that answers once: keys that are still on their way when it closes change nothing."""
+
+    answered: bool = False
+
+    def answer(self, result: T | None) -> None:
+        """Close with a result. The second answer, and one from below another dialog, are dropped."""
+        if not self.answered and self.app.screen is self:
+            self.answered = True
+            self.dismiss(result)
+
+
+class Dialog(Asking[T]):
     """A modal box. Subclasses give the body (`compose_body`) and the buttons (`compose_buttons`)."""
 
     DEFAULT_CSS = """
@@ -110,7 +122,7 @@ class Dialog(ModalScreen[T]):
 
     def action_cancel(self) -> None:
         """Close without an answer."""
-        self.dismiss(None)
+        self.answer(None)
 
     def facts(self, lines: Iterable[Line]) -> Table:
         """Sentences and aligned facts as something `Static` shows; nothing in them is taken for markup."""

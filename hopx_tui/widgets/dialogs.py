@@ -67,8 +67,11 @@ class ConfirmDialog(Dialog[bool]):
         danger: bool = False,
         type_to_confirm: str | None = None,
         cancel: str = "Cancel",
+        focus_confirm: bool = False,
     ) -> None:
+        """`focus_confirm` is for what destroys nothing: enter then goes on."""
         super().__init__(title)
+        self._first = "#typed" if type_to_confirm is not None else "#confirm" if focus_confirm else "#cancel"
         self.danger = danger
         self._content: Sequence[Line] = (lines,) if isinstance(lines, str) else tuple(lines)
         self._confirm = confirm
@@ -91,7 +94,7 @@ class ConfirmDialog(Dialog[bool]):
 
     def on_mount(self) -> None:
         """Nothing is confirmed by a stray enter."""
-        self.query_one("#typed" if self._wanted is not None else "#cancel").focus()
+        self.query_one(self._first).focus()
 
     def _fit(self) -> None:
         super()._fit()
@@ -111,11 +114,11 @@ class ConfirmDialog(Dialog[bool]):
     @on(Input.Submitted, "#typed")
     def _submitted(self) -> None:
         if self._typed_right:
-            self.dismiss(True)
+            self.answer(True)
 
     @on(FlatButton.Pressed)
     def _pressed(self, event: FlatButton.Pressed) -> None:
-        self.dismiss(event.button.id == "confirm" and self._typed_right)
+        self.answer(event.button.id == "confirm" and self._typed_right)
 
     def action_scroll(self, step: int) -> None:
         """Scroll facts that do not fit."""
@@ -123,7 +126,7 @@ class ConfirmDialog(Dialog[bool]):
 
     def action_cancel(self) -> None:
         """No."""
-        self.dismiss(False)
+        self.answer(False)
 
 
 class Option(NamedTuple):
@@ -202,16 +205,16 @@ class ChoiceDialog(Dialog[str | None]):
         """A digit chooses."""
         if event.key.isdigit() and 1 <= int(event.key) <= min(9, len(self._options)):
             event.stop()
-            self.dismiss(self._options[int(event.key) - 1].key)
+            self.answer(self._options[int(event.key) - 1].key)
 
     @on(VirtualTable.Opened)
     def _opened(self, event: VirtualTable.Opened) -> None:
         event.stop()
-        self.dismiss(event.row.key)
+        self.answer(event.row.key)
 
     @on(FlatButton.Pressed)
     def _pressed(self) -> None:
-        self.dismiss(None)
+        self.answer(None)
 
 
 class MessageDialog(Dialog[None]):
@@ -258,7 +261,7 @@ class MessageDialog(Dialog[None]):
         if event.button.id == "copy":
             self.action_copy()
         else:
-            self.dismiss(None)
+            self.answer(None)
 
     def action_copy(self) -> None:
         """To the person's own clipboard, the way the app does it."""

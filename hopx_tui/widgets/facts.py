@@ -9,7 +9,7 @@ from textual.geometry import Region, Size
 from textual.strip import Strip
 from textual.widget import Widget
 
-from hopx_tui.format import to_ascii
+from hopx_tui.format import printable, to_ascii
 from hopx_tui.widgets.columns import Run, Runs, fit_runs, runs_width
 from hopx_tui.widgets.palette import Palette, ascii_only
 
@@ -31,7 +31,7 @@ class Facts(Widget):
 
     def set_facts(self, facts: Sequence[Fact]) -> None:
         """Replace all facts. A change of their number lays the screen out anew, a change of text does not."""
-        before, self._facts = self._facts, tuple(facts)
+        before, self._facts = self._facts, tuple((label, _safe(runs)) for label, runs in facts)
         if len(before) != len(self._facts):
             self.refresh(layout=True)
             return
@@ -74,3 +74,8 @@ class Facts(Widget):
     def _place(self, index: int) -> tuple[int, int]:
         columns = 2 if self.size.width >= _WIDE else 1
         return divmod(index, columns)
+
+
+def _safe(runs: Runs) -> Runs:
+    """Nothing that a server said reaches the person's terminal as anything but text."""
+    return tuple((text if text.isprintable() else printable(text), style) for text, style in runs)

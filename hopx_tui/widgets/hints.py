@@ -14,6 +14,12 @@ from hopx_tui.widgets.palette import Palette
 Hint = tuple[str, str]
 """A key as shown and its label."""
 
+_GAP = 2
+"""Blanks behind a hint."""
+
+
+HELP: Hint = ("?", "help")
+
 
 class HintBar(Widget):
     """Keys and labels from the left; `last` (help) always keeps its place."""
@@ -21,16 +27,16 @@ class HintBar(Widget):
     ALLOW_SELECT = False
     DEFAULT_CSS = "HintBar { height: 1; background: $footer-background; }"
 
-    def __init__(self, last: Hint = ("?", "help"), *, id: str | None = None) -> None:
+    def __init__(self, last: Hint | None = HELP, *, id: str | None = None) -> None:
         super().__init__(id=id)
         self._last = last
         self._hints: tuple[Hint, ...] = ()
 
-    def set_hints(self, hints: Sequence[Hint]) -> None:
-        """Replace the hints, most useful first."""
+    def set_hints(self, hints: Sequence[Hint], *, last: Hint | None = HELP) -> None:
+        """Replace the hints, most useful first; `last` is None where help cannot be reached."""
         new = tuple(hints)
-        if new != self._hints:
-            self._hints = new
+        if (new, last) != (self._hints, self._last):
+            self._hints, self._last = new, last
             self.refresh()
 
     @property
@@ -48,12 +54,13 @@ class HintBar(Widget):
         width = self.size.width
         ground, palette = self.rich_style, Palette.of(self.app)
         key_style, label_style = ground + palette.style("key"), ground + palette.style("muted")
-        reserved = _width(self._last) + 1
+        last = () if self._last is None else (self._last,)
+        reserved = sum(_width(hint) - _GAP for hint in last)
         segments: list[Segment] = [Segment(" ", ground)]
         used = 1
-        for hint in (*self._hints, self._last):
-            room = width - used - (0 if hint is self._last else reserved)
-            if _width(hint) > room:
+        for hint in (*self._hints, *last):
+            needed = reserved if hint is self._last else _width(hint) + reserved
+            if needed > width - used:
                 continue
             segments += [Segment(hint[0], key_style), Segment(f" {hint[1]}  ", label_style)]
             used += _width(hint)
@@ -61,4 +68,4 @@ class HintBar(Widget):
 
 
 def _width(hint: Hint) -> int:
-    return cell_width(hint[0]) + cell_width(hint[1]) + 3
+    return cell_width(hint[0]) + 1 + cell_width(hint[1]) + _GAP

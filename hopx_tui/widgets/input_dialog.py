@@ -147,7 +147,7 @@ class InputDialog(Dialog[str | None]):
         if event.button.id == "confirm":
             self._answer()
         else:
-            self.dismiss(None)
+            self.answer(None)
 
     def _answer(self) -> None:
         self._tried = True
@@ -155,7 +155,7 @@ class InputDialog(Dialog[str | None]):
         if self._show_problem(value):
             self.field.focus()
         else:
-            self.dismiss(value)
+            self.answer(value)
 
     def _show_problem(self, value: str) -> bool:
         problem = self._check(value) if self._check is not None else None

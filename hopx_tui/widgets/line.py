@@ -11,7 +11,7 @@ from textual.strip import Strip
 from textual.widget import Widget
 
 from hopx_tui.format import cell_width as cells
-from hopx_tui.format import to_ascii, truncate
+from hopx_tui.format import printable, to_ascii, truncate
 from hopx_tui.widgets.palette import Palette, ascii_only
 
 Part = tuple[str, str]
@@ -33,7 +33,7 @@ class Line(Widget):
 
     def set_parts(self, left: Sequence[Part], right: Sequence[Part] = ()) -> None:
         """Replace the content; nothing is repainted when it is the same."""
-        new = (tuple(left), tuple(right))
+        new = (_safe(left), _safe(right))
         if new != (self._left, self._right):
             self._left, self._right = new
             self.refresh()
@@ -69,6 +69,11 @@ class Line(Widget):
         tail = _segments(right, max(0, width - used), palette, ground, ellipsis)
         gap = width - used - sum(segment.cell_length for segment in tail)
         return Strip([*segments, Segment(" " * max(0, gap), ground), *tail], width)
+
+
+def _safe(parts: Sequence[Part]) -> tuple[Part, ...]:
+    """Nothing that a server said reaches the person's terminal as anything but text."""
+    return tuple((text if text.isprintable() else printable(text), role) for text, role in parts)
 
 
 def _segments(

@@ -146,6 +146,12 @@ class Terminal(TerminalMessages, PointerPane, can_focus=True):
         """Open a new link in the same pane; what the screen shows moves up and stays."""
         self._start()
 
+    def set_obstacle(self, sentence: str | None) -> None:
+        """Why a lost or ended terminal cannot be opened again now (one printable line); None: it can."""
+        if sentence != self._notes.obstacle:
+            self._notes.obstacle = sentence
+            self._repaint()
+
     def hint(self, text: str) -> None:
         """Show a short line at the pane's lower edge for a moment."""
         self._notes.hint = text

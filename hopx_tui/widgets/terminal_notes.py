@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from hopx_tui.widgets.terminal_chord import ChordKeys
 from hopx_tui.widgets.terminal_scroll import ScrollMode
-from hopx_tui.widgets.terminal_state import Lost, TerminalState, state_note
+from hopx_tui.widgets.terminal_state import Exited, Lost, TerminalState, state_note
 
 __all__ = ["Notes"]
 
@@ -22,6 +22,8 @@ class Notes:
         self._chord = chord
         self._spelling = _ASCII if ascii_only else {}
         self.hint: str | None = None
+        self.obstacle: str | None = None
+        """Why no new link can be opened now; stands in for "enter reconnects"."""
         self.chord_pending = False
 
     def lower(self, scroll: ScrollMode | None, state: TerminalState) -> tuple[str, bool]:
@@ -34,6 +36,8 @@ class Notes:
             text, problem = scroll.note, False
         else:
             text, problem = state_note(state) or "", isinstance(state, Lost)
+            if self.obstacle is not None and isinstance(state, Lost | Exited):
+                text = f" {self.obstacle} "
         return text.translate(self._spelling), problem
 
     def upper(self, behind: int) -> str:

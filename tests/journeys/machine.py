@@ -205,8 +205,8 @@ class Dashboard(Terminal):
         self.key("escape")
         self.wait(r"n new")
 
-    def press(self, label: str) -> None:
-        """Go to a dialog's button, and press it."""
+    def press(self, label: str, gone: str | None = None) -> None:
+        """Go to a dialog's button, and press it; then the button (or what the pattern says) goes away."""
         button = f"[ {label} ]"
         self.wait(re.escape(button))
         for _ in range(5):
@@ -217,7 +217,7 @@ class Dashboard(Terminal):
                 self.wait_until(lambda _: self.is_bold(button), "the focus", 0.5)
         assert self.is_bold(button), f"{label} cannot be reached:\n{self.picture()}"
         self.key("enter")
-        self.wait_gone(re.escape(button))
+        self.wait_gone(gone or re.escape(button))
 
     def leave(self) -> None:
         """Leave at once; the terminal is as it was before."""

@@ -57,7 +57,7 @@ def create(screen: Dashboard, name: str, *, asked: bool) -> float:
         screen.wait_gone(r"Create without isolation\?")
         screen.key("n")
         screen.wait(r"runs as you")
-        screen.press("Create")
+        screen.press("Create", gone=r"without isolation\?")
     screen.wait(r"New sandbox")
     screen.type(name)
     screen.wait(rf"name +{name}")

@@ -446,7 +446,7 @@ async def test_hints_follow_the_focus(cloud: FakeCloud, tmp_path: Path) -> None:
         assert board.hints[:3] == ["new", "shell", "pause"]
         await board.press("3", "enter")
         await board.focused_on(VirtualTable, "file-table")
-        await board.until(lambda: board.hints[:4] == ["download", "upload", "new", "delete"])
+        await board.until(lambda: board.hints[:4] == ["download", "upload", "new file", "delete"])
         assert "kill" not in board.hints
         await board.press("s")
         await board.focused_on(Terminal)

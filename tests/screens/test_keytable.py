@@ -17,7 +17,8 @@ from hopx_tui.panes import PANES, Pane
 from hopx_tui.panes.files import FilesPane
 from hopx_tui.panes.overview import OverviewPane
 from hopx_tui.panes.processes import ProcessesPane
-from hopx_tui.panes.sandboxes import FilterInput, SandboxesPane
+from hopx_tui.panes.sandboxes import SandboxesPane
+from hopx_tui.widgets.filter_line import FilterLine
 from hopx_tui.panes.terminal import TerminalPane
 from hopx_tui.screens.create import CreateDialog
 from hopx_tui.screens.fleet import FleetScreen
@@ -34,7 +35,7 @@ Chain = tuple[type[DOMNode], ...]
 
 CHAINS: tuple[Chain, ...] = (
     (VirtualTable, SandboxesPane, FleetScreen),
-    (FilterInput, SandboxesPane, FleetScreen),
+    (FilterLine, SandboxesPane, FleetScreen),
     (OverviewPane, FleetScreen),
     (TerminalPane, FleetScreen),
     (VirtualTable, FilesPane, FleetScreen),
