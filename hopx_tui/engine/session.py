@@ -19,6 +19,7 @@ from hopx_tui.engine import processes
 from hopx_tui.engine.cgroups import Group, Limits
 from hopx_tui.engine.control import ChannelError, ControlChannel
 from hopx_tui.engine.errors import StartError
+from hopx_tui.engine.output import Output, without_paths
 
 log = logging.getLogger(__name__)
 READY_SECONDS = 20.0
@@ -120,7 +121,7 @@ class Session(ABC):
         self.memory_kills = 0
         self._watch: Watch | None = None
         self._others: list[int] = []  # pidfds that belong to the run besides the child
-        self._log_tail: Path = launch.directory / "agent.log"
+        self._output = Output(launch.directory / "agent.log")
 
     @property
     @abstractmethod
@@ -160,8 +161,12 @@ class Session(ABC):
         ours, theirs = socket.socketpair()
         try:
             self.group.make(self.launch.limits)
-            with theirs, open(self._log_tail, "ab") as log_file:
-                child = await self._spawn(theirs, log_file.fileno())
+            with theirs:
+                writing = self._output.open()
+                try:
+                    child = await self._spawn(theirs, writing)
+                finally:
+                    os.close(writing)
             self._watch = Watch(child, self._others)
             self._watch.begin(self._ended)
             await self.control.open(ours)
@@ -173,14 +178,12 @@ class Session(ABC):
             if self._watch is None:
                 ours.close()
                 self.group.remove()
-            raise StartError(f"{error}{self._last_words()}") from error
-
-    def _last_words(self) -> str:
-        try:
-            text = self._log_tail.read_text(errors="replace").strip()
-        except OSError:
-            return ""
-        return f": {text.splitlines()[-1][:300]}" if text else ""
+            log.warning("sandbox %s did not start: %s", self.launch.sandbox_id, error)
+            said = self._output.last_line()
+            self._output.close()
+            reason = error.strerror if isinstance(error, OSError) else None
+            reason = reason or without_paths(str(error))
+            raise StartError(f"{reason}: {said}" if said else reason) from error
 
     @property
     def alive(self) -> bool:
@@ -224,6 +227,7 @@ class Session(ABC):
 
     def _ended(self) -> None:
         self.control.close()
+        asyncio.get_running_loop().call_soon(self._output.close)  # after who wants the last words
         self.memory_kills = self.group.memory_kills()
         asyncio.get_running_loop().run_in_executor(None, self.group.remove)
         self._after_end()

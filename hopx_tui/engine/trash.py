@@ -7,6 +7,7 @@ import logging
 import os
 import queue
 import secrets
+import stat
 import threading
 from collections.abc import Callable
 from pathlib import Path
@@ -66,12 +67,13 @@ def delete(path: Path) -> list[str]:
         while waiting:
             name = waiting.pop()
             try:
+                if ground.kind(name, parent) != stat.S_IFDIR:
+                    _unlink(name, parent, failures)
+                    continue
                 waiting += _empty(name, parent, failures)
                 os.rmdir(name, dir_fd=parent)
             except FileNotFoundError:
                 continue
-            except NotADirectoryError:
-                _unlink(name, parent, failures)
             except OSError as error:
                 failures.append(f"{name!r}: {error.strerror}")
     finally:

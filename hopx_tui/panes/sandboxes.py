@@ -10,6 +10,7 @@ from textual.containers import Vertical
 from textual.message import Message
 
 from hopx_tui import format as fmt
+from hopx_tui.api.errors import Unreachable
 from hopx_tui.live.fleet import Change, FleetState, Row, seconds_left
 from hopx_tui.live.history import UsageHistory
 from hopx_tui.live.session import Session
@@ -166,7 +167,9 @@ class SandboxesPane(Vertical):
         if stale and state.error is not None:
             age = state.age(self._session.scheduler.clock())
             old = f"{fmt.age(age)} old  " if age is not None else ""
-            self._state.set_parts([(old, "warn"), ("ctrl+r retries  ", "key"), (state.error.message, "muted")])
+            lost_engine = self._session.local and isinstance(state.error, Unreachable)
+            way_on = "ctrl+r starts the engine again  " if lost_engine else "ctrl+r retries  "
+            self._state.set_parts([(old, "warn"), (way_on, "key"), (state.error.message, "muted")])
         text = None if self._fleet.rows else _empty_text(state, self._readonly)
         self.table.message = fmt.to_ascii(text) if text is not None and ascii_only(self.app) else text
 
