@@ -175,9 +175,9 @@ class HopxApp(App[None], inherit_bindings=False):
                         node = node._parent
             except TimeoutError:
                 pass  # somebody is busy; the next key must not wait for it
+        self._typing = None  # in the same breath as the look at the queue: a key that comes now starts anew
 
     def _worked_off(self, task: asyncio.Task[None]) -> None:
-        self._typing = None
         if not task.cancelled() and (error := task.exception()) is not None:
             self._handle_exception(error)  # type: ignore[arg-type]
 

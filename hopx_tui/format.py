@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
+import contextlib
 import unicodedata
 from collections.abc import Callable
-from datetime import datetime, timedelta
+from datetime import datetime
 from typing import Literal
 
 MISSING = "-"
@@ -13,6 +14,8 @@ Side = Literal["start", "middle", "end"]
 _MONTHS = ("Jan", "Feb", "Mar", "Apr", "May", "Jun", "Jul", "Aug", "Sep", "Oct", "Nov", "Dec")
 _SHORT_ESCAPES = {"\n": "\\n", "\r": "\\r", "\t": "\\t"}
 _MARKS_PER_CHARACTER = 3
+_INFINITY = float("inf")
+_LONGEST = 9999 * 86_400.0
 _TO_ASCII = str.maketrans(
     {
         **dict.fromkeys("…", "~"),
@@ -34,15 +37,23 @@ _TO_ASCII = str.maketrans(
 )
 
 
+def _known(value: float | None, most: float) -> float | None:
+    """`value` between -`most` and `most`; None for what is no number: nothing a server sends may raise here."""
+    if value is None or value != value or value in (_INFINITY, -_INFINITY):
+        return None
+    return float(max(-most, min(value, most)))
+
+
 # -- numbers ----------------------------------------------------------------------------------------------
 
 
 def size(count: float | None, *, missing: str = MISSING) -> str:
     """A number of bytes in at most five cells, powers of 1024: `512B`, `1.2K`, `212M`, `1.1G`, `1023M`."""
-    if count is None or count != count:
+    count = _known(count, 9999.0 * 1024**6)
+    if count is None:
         return missing
     sign = "-" if count < 0 else ""
-    value = abs(float(count))
+    value = abs(count)
     unit = "B"
     for unit in "BKMGTPE":
         # 1023.6K would round up to 1024K: that is 1M.
@@ -63,16 +74,18 @@ def rate(count: float | None, *, missing: str = MISSING) -> str:
 
 def percent(value: float | None, *, missing: str = MISSING) -> str:
     """A percentage (0 to 100, and above for several cores) in at most four cells: `34%`, `<1%`, `100%`."""
-    if value is None or value != value:
+    value = _known(value, 999.0)
+    if value is None:
         return missing
     if 0 < value < 0.5:
         return "<1%"
-    return f"{min(round(value), 999)}%"
+    return f"{round(value)}%"
 
 
 def count(number: int, noun: str, plural: str | None = None) -> str:
     """`1 sandbox`, `3 sandboxes`: thousands are separated by commas."""
     many = plural if plural is not None else f"{noun}s"
+    number = round(_known(number, 1e15) or 0) if abs(number) > 1e15 else number
     return f"{number:,} {noun if number == 1 else many}"
 
 
@@ -81,6 +94,7 @@ def count(number: int, noun: str, plural: str | None = None) -> str:
 
 def countdown(seconds: float | None, *, missing: str = MISSING) -> str:
     """What is left: `0:42:10` below a day, `2d 3h` above it; never negative."""
+    seconds = _known(seconds, _LONGEST)
     if seconds is None:
         return missing
     left = max(0, int(seconds))
@@ -93,6 +107,7 @@ def countdown(seconds: float | None, *, missing: str = MISSING) -> str:
 
 def duration(seconds: float | None, *, missing: str = MISSING) -> str:
     """How long something took or takes, two units at most: `40ms`, `1.5s`, `5m 3s`, `3h 12m`, `2d 3h`."""
+    seconds = _known(seconds, _LONGEST)
     if seconds is None:
         return missing
     if seconds < 0.0005:
@@ -113,6 +128,7 @@ def duration(seconds: float | None, *, missing: str = MISSING) -> str:
 
 def age(seconds: float | None, *, missing: str = MISSING) -> str:
     """How old something is, one unit, at most four cells: `12s`, `5m`, `3h`, `20d`, `2y`."""
+    seconds = _known(seconds, 999 * 31_557_600.0)
     if seconds is None:
         return missing
     old = max(0, int(seconds))
@@ -131,11 +147,12 @@ def when(moment: datetime | None, now: datetime, *, short: bool = False, missing
     if moment is None:
         return missing
     if moment.tzinfo is not None and now.tzinfo is not None:
-        moment = moment.astimezone(now.tzinfo)
+        with contextlib.suppress(OverflowError):  # the last hours of the year 9999
+            moment = moment.astimezone(now.tzinfo)
     clock = f"{moment:%H:%M}"
     if moment.date() == now.date():
         return clock if short else f"today {clock}"
-    if moment.date() == (now - timedelta(days=1)).date():
+    if moment.date().toordinal() == now.date().toordinal() - 1:
         return "yesterday" if short else f"yesterday {clock}"
     this_year = moment.year == now.year
     day = f"{moment.day:2} {_MONTHS[moment.month - 1]}" if this_year else f"{moment:%Y-%m-%d}"
@@ -225,6 +242,9 @@ def truncate(
     """
     if width <= 0:
         return ""
+    if len(text) > (most := 4096 + 4 * width):  # nobody measures megabytes to show a line
+        half = most // 2
+        text = {"end": text[:most], "start": text[-most:], "middle": text[:half] + text[-half:]}[where]
     if (len(text) if text.isascii() else measure(text)) <= width:
         return text
     mark = ellipsis if measure(ellipsis) <= width else ""

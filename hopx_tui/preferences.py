@@ -15,7 +15,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from hopx_tui.settings import describe_yaml_error
+from hopx_tui.settings import describe_yaml_error, read_small_file
 
 LEAVE_TERMINAL = "ctrl+]"
 SANDBOXES = "sandboxes"
@@ -181,7 +181,7 @@ class Preferences:
     def _read(self) -> tuple[dict[str, Any], bytes]:
         """The file's tree and the comment it begins with. Raises PreferencesError for what must not be replaced."""
         try:
-            text = self.path.read_bytes()
+            text, _ = read_small_file(self.path)
         except FileNotFoundError:
             return {}, b""
         except OSError as error:
@@ -290,7 +290,7 @@ def _signature(path: Path) -> tuple[int, int, int] | None:
 
 
 def _private(path: str, flags: int) -> int:
-    return os.open(path, flags | os.O_CLOEXEC, 0o600)
+    return os.open(path, flags | os.O_CLOEXEC | os.O_NONBLOCK, 0o600)
 
 
 def _reason(error: OSError) -> str:

@@ -2,7 +2,10 @@
 
 from __future__ import annotations
 
+import errno
+import os
 import re
+import stat
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -17,7 +20,7 @@ Isolation = Literal["auto", "bwrap", "none"]
 _REFERENCE = re.compile(r"\$\{(\w+)\}")
 _NULLS = ("", "null", "Null", "NULL", "~")
 _OFF = ("", "0", "no", "false", "off")
-_KEY_FILE_LIMIT = 65_536
+_FILE_LIMIT = 1_000_000
 
 
 class SettingsError(Exception):
@@ -102,6 +105,22 @@ def resolve(args: object, env: Mapping[str, str], home: Path) -> Settings:
     )
 
 
+def read_small_file(path: Path) -> tuple[bytes, int]:
+    """The content and the mode of a regular file of at most 1 MB; OSError otherwise, whose `strerror` says why.
+
+    A FIFO or a device would keep whoever opens it waiting for ever.
+    """
+    descriptor = os.open(path, os.O_RDONLY | os.O_NONBLOCK | os.O_CLOEXEC | os.O_NOCTTY)
+    with open(descriptor, "rb") as file:
+        mode = os.fstat(descriptor).st_mode
+        if not stat.S_ISREG(mode):
+            raise OSError(errno.EINVAL, "it is not a regular file")
+        text = file.read(_FILE_LIMIT + 1)
+    if len(text) > _FILE_LIMIT:
+        raise OSError(errno.EFBIG, "it is larger than 1 MB")
+    return text, mode
+
+
 def describe_yaml_error(path: Path, error: Exception) -> str:
     """One sentence: which file, which line, what the reader stumbled over."""
     if isinstance(error, OSError):
@@ -164,7 +183,7 @@ def _read_profiles(path: Path, *, explicit: bool) -> _Profiles:
     the bare `{api_key: ..., base_url: ...}`.
     """
     try:
-        text = path.read_bytes()
+        text, _ = read_small_file(path)
     except FileNotFoundError:
         if explicit:
             raise SettingsError(f"{path} does not exist.") from None
@@ -298,14 +317,13 @@ def _exposed(url: str) -> list[str]:
 
 def _read_key(path: Path, warnings: list[str]) -> str:
     try:
-        with path.open("rb") as file:
-            text = file.read(_KEY_FILE_LIMIT).decode("utf-8", "replace")
-            mode = path.stat().st_mode
-    except OSError as error:
-        raise SettingsError(f"--api-key-file {path} cannot be read: {error.strerror or error}.") from error
-    if path.is_file() and mode & 0o077:
+        text, mode = read_small_file(path)
+    except (OSError, ValueError) as error:
+        reason = getattr(error, "strerror", None) or error
+        raise SettingsError(f"--api-key-file {path} cannot be read: {reason}.") from error
+    if mode & 0o077:
         warnings.append(f"{path} holds an API key and is open to other users: chmod 600 {path}")
-    return _check_key(text.strip(), f"--api-key-file {path}")
+    return _check_key(text.decode("utf-8", "replace").strip(), f"--api-key-file {path}")
 
 
 def _check_key(key: str, origin: str) -> str:
@@ -357,7 +375,7 @@ def _timeout(given: _Given, profile: Mapping[str, str], warnings: list[str]) -> 
     text = given.text("", "HOPX_DEFAULT_TIMEOUT") or profile.get("default_timeout")
     if text is None:
         return None
-    if text.isdecimal() and int(text) > 0:
+    if text.isdecimal() and len(text) < 12 and int(text) > 0:
         return int(text)
     warnings.append(f"default_timeout is a number of seconds above 0, not {text!r}.")
     return None

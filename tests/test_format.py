@@ -163,3 +163,36 @@ def test_truncate_drops_an_ellipsis_that_does_not_fit():
 def test_truncate_never_exceeds_the_width(text, width, where):
     shown = fmt.printable(text)
     assert fmt.cell_width(fmt.truncate(shown, width, where=where)) <= width
+
+
+HOSTILE = [10**400, -(10**400), 1e308, -1e308, 5e-324, float("inf"), float("-inf"), float("nan"), -1, 2**63]
+
+
+@pytest.mark.parametrize("number", HOSTILE)
+def test_no_number_raises_or_is_long(number):
+    for words in (fmt.size, fmt.rate, fmt.percent, fmt.countdown, fmt.duration, fmt.age):
+        assert 0 < len(words(number)) <= 10, words
+    assert len(fmt.count(number, "file")) < 40
+
+
+@pytest.mark.parametrize("moment", [datetime(9999, 12, 31, 23, 59), datetime(1, 1, 1)])  # noqa: DTZ001
+@pytest.mark.parametrize("hours", [-12, 0, 12])
+def test_the_ends_of_time(moment, hours):
+    zone = timezone(timedelta(hours=hours))
+    for now in (datetime(2026, 1, 1, tzinfo=zone), datetime(1, 1, 1, tzinfo=zone)):
+        for short in (True, False):
+            assert fmt.when(moment.replace(tzinfo=UTC), now, short=short)
+            assert fmt.when(moment, now.replace(tzinfo=None), short=short)
+
+
+@pytest.mark.parametrize("where", ["start", "middle", "end"])
+def test_megabytes_are_not_measured_to_show_a_line(where):
+    measured = []
+
+    def measure(text):
+        measured.append(len(text))
+        return len(text)
+
+    line = fmt.truncate("é" * 10_000_000, 20, where=where, measure=measure)
+    assert len(line) == 20
+    assert max(measured) < 10_000

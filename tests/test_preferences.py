@@ -329,3 +329,21 @@ def test_a_name_of_any_characters_comes_back(path: Path) -> None:
 def test_downloads_may_be_below_home(path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("HOME", "/home/me")
     assert Preferences(write(path, "downloads: ~/loads\n")).downloads == Path("/home/me/loads")
+
+
+@pytest.mark.parametrize("name", ["config.yaml", "config.yaml.lock"])
+def test_a_pipe_in_place_of_a_file_is_not_waited_for(path: Path, name: str) -> None:
+    path.parent.mkdir(parents=True)
+    os.mkfifo(path.with_name(name))
+    preferences = Preferences(path)
+    assert (preferences.warning is None) == (name != path.name)
+    with pytest.raises(PreferencesError):
+        preferences.set("theme", "x")
+    assert stat.S_ISFIFO(path.with_name(name).lstat().st_mode)
+
+
+def test_a_file_of_megabytes_is_left_alone(path: Path) -> None:
+    write(path, b"# " + bytes(1_100_000))
+    preferences = Preferences(path)
+    assert preferences.warning is not None
+    assert "larger than 1 MB" in preferences.warning

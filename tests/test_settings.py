@@ -1,6 +1,7 @@
 from __future__ import annotations
 
 import argparse
+import os
 import subprocess
 import sys
 from pathlib import Path
@@ -325,3 +326,28 @@ def test_yaml_is_imported_only_when_there_is_a_file(home: Path) -> None:
     )
     done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
     assert done.stdout == "False\n"
+
+
+@pytest.mark.parametrize("name", ["fifo", "/dev/zero"])
+def test_what_is_no_regular_file_is_refused_and_not_waited_for(home: Path, tmp_path: Path, name: str) -> None:
+    path = tmp_path / name
+    if name == "fifo":
+        os.mkfifo(path)
+    with pytest.raises(SettingsError, match=f"--api-key-file {path} cannot be read: it is not a regular file"):
+        settle(home, api_key_file=str(path))
+    with pytest.raises(SettingsError, match=f"{path} cannot be read: it is not a regular file"):
+        settle(home, config=str(path))
+
+
+def test_a_file_of_megabytes_is_refused(home: Path, tmp_path: Path) -> None:
+    config(home, b"# " + bytes(1_100_000))
+    with pytest.raises(SettingsError, match="larger than 1 MB"):
+        settle(home)
+    with pytest.raises(SettingsError, match="larger than 1 MB"):
+        settle(home, api_key_file=key_file(tmp_path, "k" * 1_100_000))
+
+
+def test_a_default_timeout_of_thousands_of_digits(home: Path) -> None:
+    settings = settle(home, {"HOPX_DEFAULT_TIMEOUT": "9" * 5000})
+    assert settings.default_timeout is None
+    assert "default_timeout" in settings.warnings[0]

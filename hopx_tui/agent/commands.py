@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import errno
 import shlex
 from collections.abc import Iterable
 from typing import Any
@@ -71,6 +72,10 @@ class Launcher:
         except FileNotFoundError as error:
             raise NotStartedError(NOT_FOUND, f"{argv[0]}: command not found\n") from error
         except OSError as error:
+            if error.errno == errno.E2BIG:
+                raise invalid_request(
+                    "The command with its arguments and variables is longer than this system takes"
+                ) from error
             raise NotStartedError(NOT_EXECUTABLE, f"{argv[0]}: {error.strerror}\n") from error
         except ValueError as error:
             raise invalid_request(f"Not a usable command: {error}") from error

@@ -16,7 +16,7 @@ from hopx_tui.agent.errors import AgentError, invalid_request, missing_parameter
 from hopx_tui.agent.http import Call, Route, answer, query_int, read_body, timestamp
 from hopx_tui.agent.listing import listing_chunks
 from hopx_tui.agent.paths import Location, PathMap, encoded, requested
-from hopx_tui.agent.reading import read_text, send_file
+from hopx_tui.agent.reading import TextReader, send_file
 from hopx_tui.agent.writing import make_directory, parse_mode, remove, write_file
 
 LARGEST_LIMIT = 1 << 30
@@ -61,6 +61,7 @@ class Files:
     def __init__(self, paths: PathMap, disk: DiskWatch) -> None:
         self._paths = paths
         self._disk = disk
+        self._texts = TextReader()
 
     def routes(self) -> Iterable[Route]:
         """Seven of the eight."""
@@ -102,15 +103,10 @@ class Files:
             return Location(b"/", b"/")
         return self._paths.locate(raw)
 
-    async def _read(self, request: Call) -> Response:
+    async def _read(self, request: Call) -> StreamResponse:
         raw = _requested_by_query(request)
         limit = query_int(request, "limit", low=0, high=LARGEST_LIMIT)
-
-        def work() -> bytes:
-            return msgspec.json.encode(read_text(self._paths.locate(raw), limit))
-
-        body = await asyncio.get_running_loop().run_in_executor(None, work)
-        return Response(body=body, content_type="application/json")
+        return await self._texts.answer(request, lambda: self._paths.locate(raw), limit)
 
     async def _download(self, request: Call) -> StreamResponse:
         raw = _requested_by_query(request)

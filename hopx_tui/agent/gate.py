@@ -13,7 +13,7 @@ from aiohttp.http_exceptions import HttpProcessingError
 from aiohttp.http_parser import RawRequestMessage
 from aiohttp.streams import StreamReader
 from aiohttp.web_exceptions import HTTPException
-from aiohttp.web_protocol import RequestHandler
+from aiohttp.web_protocol import RequestHandler, RequestPayloadError
 from aiohttp.web_request import BaseRequest
 from aiohttp.web_response import Response, StreamResponse
 from aiohttp.web_server import Server
@@ -74,6 +74,10 @@ class Gate:
             response = await self._dispatch(request)
         except AgentError as error:
             response = _error_response(error, request_id)
+        except RequestPayloadError:  # gzip that is none, chunks without a size
+            refusal = AgentError(400, "INVALID_REQUEST", "The body is not what the request's head says")
+            response = _error_response(refusal, request_id)
+            response.force_close()
         except HTTPException as error:
             response = _error_response(AgentError(error.status, "INVALID_REQUEST", error.reason), request_id)
         finally:

@@ -82,6 +82,8 @@ async def read_body(request: Call, shape: type[T]) -> T:
         raise invalid_request(f"Invalid request: {error}") from error
     except (msgspec.DecodeError, UnicodeDecodeError) as error:
         raise AgentError(400, "INVALID_JSON", f"Invalid JSON: {error}") from error
+    except RecursionError as error:
+        raise AgentError(400, "INVALID_JSON", "Invalid JSON: it is nested too deeply") from error
 
 
 def query_int(request: Call, name: str, *, low: int, high: int) -> int | None:

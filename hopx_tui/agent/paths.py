@@ -17,6 +17,8 @@ SECRET_FILES = frozenset(
     b"/etc/" + name for name in (b"shadow", b"shadow-", b"gshadow", b"gshadow-", b"sudoers", b"master.passwd")
 )
 SECRET_TREES = (b"/etc/ssh", b"/etc/sudoers.d")
+LONGEST_REQUEST = 16 << 10
+"""Characters; the kernel takes 4096 bytes, and `..` or base64 may make that longer."""
 KERNEL_TREES = (b"/proc", b"/sys", b"/dev")
 
 
@@ -48,6 +50,8 @@ def encoded(path: bytes) -> str | None:
 
 def requested(path: str | None, path_b64: str | None, default: bytes | None = None) -> bytes:
     """The raw path of a request; `path_b64` wins. Raises AgentError MISSING_PARAMETER or INVALID_PATH."""
+    if len(path_b64 or path or "") > LONGEST_REQUEST:
+        raise invalid_path("The path is too long", (path_b64 or path or "")[:200])
     if path_b64:
         try:
             return base64.b64decode(path_b64.translate(_URL_SAFE), validate=True)
@@ -96,11 +100,14 @@ class PathMap:
         if spelled.startswith(b"//"):
             spelled = spelled[1:]
         spelled, real = self._translate(spelled)
-        if follow:
-            real = os.path.realpath(real)
-        elif real != b"/":
-            parent, name = posixpath.split(real)
-            real = posixpath.join(os.path.realpath(parent), name)
+        try:
+            if follow:
+                real = os.path.realpath(real)
+            elif real != b"/":
+                parent, name = posixpath.split(real)
+                real = posixpath.join(os.path.realpath(parent), name)
+        except RecursionError as error:  # links to links to links
+            raise invalid_path(f"Too many symbolic links: {display(spelled)}", display(spelled)) from error
         self._check_inside(spelled, real)
         return Location(spelled, real)
 
@@ -125,6 +132,8 @@ class PathMap:
             real = self._translate(posixpath.normpath(path))[1]
         else:
             real = self.locate(path).real
+        if b"\0" in real:
+            raise invalid_path("A path cannot hold a NUL byte", display(real))
         if not os.path.isdir(real):
             raise AgentError(404, "DIRECTORY_NOT_FOUND", f"Directory not found: {raw}", path=raw)
         return real

@@ -6,17 +6,20 @@ import asyncio
 import codecs
 import os
 import stat
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from typing import IO, Any, NamedTuple
 from urllib.parse import quote
 
-from aiohttp.web_response import StreamResponse
+import msgspec
+from aiohttp.web_response import Response, StreamResponse
 
 from hopx_tui.agent.errors import AgentError, invalid_path, operation_failed, os_errors
 from hopx_tui.agent.http import Call
 from hopx_tui.agent.paths import Location, encoded
 
-TEXT_LIMIT = 128 << 20
+TEXT_LIMIT = 16 << 20
+LARGE = 1 << 20
+SEND_SECONDS = 60.0
 CHUNK = 256 << 10
 BINARY_PROBE = 8192
 
@@ -35,16 +38,17 @@ def open_regular(location: Location) -> IO[bytes]:
 
 
 def read_text(location: Location, limit: int | None) -> dict[str, Any]:
-    """The answer of `/files/read`: at most `limit` bytes, cut before a character that does not fit. For a
-    thread."""
+    """The answer of `/files/read`: at most `limit` bytes (and never more than `TEXT_LIMIT`), cut before a character
+    that does not fit. For a thread."""
     with open_regular(location) as file, os_errors(location.text):
         size = os.fstat(file.fileno()).st_size
         if limit is None and size > TEXT_LIMIT:
             raise operation_failed(
-                f"{location.text} is too large to read as text ({size} bytes); download it or pass a limit",
+                f"{location.text} is too large to read as text ({size} bytes, at most {TEXT_LIMIT}); "
+                "get it from /files/download, or pass a limit",
                 location.text,
             )
-        wanted = TEXT_LIMIT if limit is None else limit
+        wanted = TEXT_LIMIT if limit is None else min(limit, TEXT_LIMIT)
         data = _read_up_to(file, wanted + 1)
     truncated = len(data) > wanted
     data = data[:wanted]
@@ -61,6 +65,50 @@ def read_text(location: Location, limit: int | None) -> dict[str, Any]:
     if raw is not None:
         answer["path_b64"] = raw
     return answer
+
+
+class TextReader:
+    """Answers `/files/read`. Large files go one at a time, until the client has them: each is held several times
+    over (bytes, text, JSON), and eight at once would not fit a small sandbox."""
+
+    def __init__(self) -> None:
+        self._turn = asyncio.Lock()
+
+    async def answer(self, request: Call, locate: Callable[[], Location], limit: int | None) -> StreamResponse:
+        """The response, sent already where it is large. Raises AgentError."""
+        loop = asyncio.get_running_loop()
+        location, size = await loop.run_in_executor(None, _measured, locate)
+        if min(size, TEXT_LIMIT if limit is None else limit) <= LARGE:
+            body = await loop.run_in_executor(None, _encoded_text, location, limit)
+            return Response(body=body, content_type="application/json")
+        async with self._turn:
+            body = await loop.run_in_executor(None, _encoded_text, location, limit)
+            response = StreamResponse(headers={"Content-Type": "application/json", "X-Request-ID": request.call_id})
+            response.content_length = len(body)
+            try:
+                async with asyncio.timeout(SEND_SECONDS):
+                    await response.prepare(request)
+                    for start in range(0, len(body) if request.method != "HEAD" else 0, CHUNK):
+                        await response.write(body[start : start + CHUNK])
+                    await response.write_eof()
+            except TimeoutError as error:
+                if request.transport is not None:
+                    request.transport.abort()
+                raise ConnectionResetError("the client does not take the answer") from error
+            return response
+
+
+def _measured(locate: Callable[[], Location]) -> tuple[Location, int]:
+    """Where it is and its size; 0 where it will turn out that there is nothing to read."""
+    location = locate()
+    try:
+        return location, os.stat(location.real).st_size
+    except (OSError, ValueError):
+        return location, 0
+
+
+def _encoded_text(location: Location, limit: int | None) -> bytes:
+    return msgspec.json.encode(read_text(location, limit))
 
 
 def _read_up_to(file: IO[bytes], count: int) -> bytes:

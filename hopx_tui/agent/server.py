@@ -38,6 +38,7 @@ from hopx_tui.agent.terminal import Terminals
 from hopx_tui.agent.tokens import TokenVerifier
 from hopx_tui.agent.treekill import below, kill_until_gone, signal_all
 from hopx_tui.agent.upload import Upload
+from hopx_tui.agent.writing import remove_leftovers
 
 TERM_GRACE_SECONDS = 2.0
 THREADS = 8
@@ -120,8 +121,17 @@ class AgentProcess:
     async def start(self) -> None:
         """Serve."""
         self.children.start()
-        self._background = [asyncio.create_task(self._sampler.run()), asyncio.create_task(self._disk.run())]
+        self._background = [
+            asyncio.create_task(self._sampler.run()),
+            asyncio.create_task(self._disk.run()),
+            asyncio.create_task(self._tidy(time.time())),
+        ]
         await self.door.open()
+
+    async def _tidy(self, began: float) -> None:
+        """Remove what uploads that this sandbox's last agent did not finish have left."""
+        roots = (self._paths.workspace, self._paths.home)
+        await asyncio.get_running_loop().run_in_executor(None, lambda: remove_leftovers(roots, before=began))
 
     async def stop(self) -> None:
         """End every program of the sandbox: TERM (HUP in terminals, whose shells ignore TERM), and KILL after two

@@ -131,7 +131,7 @@ async def _take_input(websocket: WebSocketResponse, session: PtySession) -> None
             return
         try:
             message = decoder.decode(frame.data)
-        except (msgspec.DecodeError, UnicodeDecodeError):
+        except (msgspec.DecodeError, UnicodeDecodeError, RecursionError):
             continue
         if message.type == "input":
             await session.write(message.data.encode("utf-8", "replace"))

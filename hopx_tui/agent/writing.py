@@ -5,15 +5,18 @@ from __future__ import annotations
 import errno
 import os
 import posixpath
-import shutil
+import re
 import stat
+from collections.abc import Iterable
 
 from hopx_tui.agent.disk import DiskWatch
 from hopx_tui.agent.errors import AgentError, invalid_path, invalid_request, os_errors, path_not_allowed
 from hopx_tui.agent.paths import Location, PathMap
+from hopx_tui.agent.trees import make_parents, remove_tree
 
 DEFAULT_MODE = 0o644
 TEMPORARY = b".hopx-upload-"
+_LEFTOVER = re.compile(re.escape(TEMPORARY) + rb"[0-9a-f]{16}\Z")
 _COPY_CHUNK = 1 << 20
 
 
@@ -142,7 +145,7 @@ def prepare_destination(location: Location, *, overwrite: bool) -> bytes:
         existing = _existing_mode(location)
         if existing is not None and not overwrite:
             raise FileExistsError(errno.EEXIST, os.strerror(errno.EEXIST))
-        os.makedirs(directory, exist_ok=True)
+        make_parents(directory)
     return directory
 
 
@@ -160,7 +163,7 @@ def make_directory(location: Location) -> None:
     """With parents; an existing directory is fine."""
     with os_errors(location.text):
         try:
-            os.makedirs(location.real, exist_ok=True)
+            make_parents(location.real)
         except FileExistsError as error:
             raise invalid_path(f"{location.text} exists and is no directory", location.text) from error
 
@@ -172,7 +175,33 @@ def remove(location: Location, paths: PathMap) -> int:
     with os_errors(location.text):
         status = os.lstat(location.real)
         if stat.S_ISDIR(status.st_mode):
-            shutil.rmtree(location.real)
+            remove_tree(location.real)
         else:
             os.unlink(location.real)
         return status.st_size
+
+
+def remove_leftovers(roots: Iterable[bytes], *, before: float) -> int:
+    """Drafts below `roots` last changed before that Unix time: an agent that was killed left them. For a thread.
+
+    How many were removed. What cannot be read or removed is left alone, symbolic links are not followed.
+    """
+    removed = 0
+    pending = list(roots)
+    while pending:
+        try:
+            with os.scandir(pending.pop()) as entries:
+                for entry in entries:
+                    if entry.is_dir(follow_symlinks=False):
+                        pending.append(entry.path)
+                    elif _LEFTOVER.match(entry.name) and _is_old_file(entry, before):
+                        os.unlink(entry.path)
+                        removed += 1
+        except OSError:
+            continue
+    return removed
+
+
+def _is_old_file(entry: os.DirEntry[bytes], before: float) -> bool:
+    status = entry.stat(follow_symlinks=False)
+    return stat.S_ISREG(status.st_mode) and status.st_ctime < before

@@ -29,7 +29,7 @@ from hopx_tui.api.models import (
     Variables,
 )
 from hopx_tui.api.transfers import FileSource, Progress, multipart, save
-from hopx_tui.api.wire import decode, plain
+from hopx_tui.api.wire import LARGEST_BODY, decode, plain
 
 if TYPE_CHECKING:
     import httpx
@@ -43,6 +43,8 @@ __all__ = ["Agent"]
 
 T = TypeVar("T")
 
+_LONG_BODY = 64 * 1024 * 1024
+"""Bytes of JSON at most of what lists files, or holds their text or the output of commands."""
 _PROBE_SECONDS = 10.0
 _GRACE_SECONDS = 30.0
 _SIGNAL = re.compile(r"[A-Z0-9][A-Z0-9+-]{0,15}\Z")
@@ -56,9 +58,15 @@ class Agent:
         self._tokens = tokens
         self._http = http
         self._info: AgentInfo | None = None
+        self._refusal: ApiError | None = None
+
+    def refuse(self, reason: ApiError) -> None:
+        """There is no address to speak to: every call raises `reason`, until `move`."""
+        self._refusal = reason
 
     def move(self, origin: str) -> None:
         """Speak to another address from now on (after a stop and start it may be another agent)."""
+        self._refusal = None
         if origin != self.origin:
             self.origin = origin
             self._info = None
@@ -114,14 +122,14 @@ class Agent:
 
     async def list_files(self, path: RemotePath) -> list[FileInfo]:
         what = f"list {_shown(path)}"
-        body = await self._call("GET", "/files/list", what, params=_where(path))
+        body = await self._call("GET", "/files/list", what, params=_where(path), largest=_LONG_BODY)
         return decode(body, FileList, what=what).files
 
     async def read_text(self, path: RemotePath, limit: int = 262_144) -> FileText:
         """The first `limit` bytes as text; `binary` when they are none (the content is then only a guess)."""
         if await self._offers("read_limit"):
-            what = f"read {_shown(path)}"
-            body = await self._call("GET", "/files/read", what, params={**_where(path), "limit": str(limit)})
+            what, where = f"read {_shown(path)}", {**_where(path), "limit": str(limit)}
+            body = await self._call("GET", "/files/read", what, params=where, largest=_LONG_BODY)
             return decode(body, FileText, what=what)
         data, size = await self.read_bytes(path, limit)
         text, binary = _as_text(data)
@@ -261,7 +269,8 @@ class Agent:
         if env:
             request["env"] = dict(env)
         what = "run the command"
-        body = await self._call("POST", "/commands/run", what, json=request, timeout=timeout + _GRACE_SECONDS)
+        seconds = timeout + _GRACE_SECONDS
+        body = await self._call("POST", "/commands/run", what, json=request, timeout=seconds, largest=_LONG_BODY)
         return decode(body, CommandResult, what=what)
 
     async def env(self) -> dict[str, str]:
@@ -275,6 +284,7 @@ class Agent:
 
     def terminal(self, cols: int, rows: int) -> PtyLink:
         """A terminal of that size, not connected yet: `await link.connect()`."""
+        self._check_address()
         # imported here: a dashboard without a terminal need not wait for the websocket library
         from hopx_tui.api.sockets import PtyLink
 
@@ -293,11 +303,12 @@ class Agent:
         params: Mapping[str, str] | None = None,
         json: object = None,
         timeout: float | None = None,
+        largest: int = LARGEST_BODY,
     ) -> bytes:
         url = self.origin + path
         return await self._authorised(
             lambda headers: self._http.fetch(
-                method, url, what=what, headers=headers, params=params, json=json, timeout=timeout
+                method, url, what=what, headers=headers, params=params, json=json, timeout=timeout, largest=largest
             )
         )
 
@@ -306,6 +317,7 @@ class Agent:
 
         A 401 comes before any work was done, so this repeats a POST safely.
         """
+        self._check_address()
         token = await self._tokens.get()
         try:
             return await attempt(_headers(token))
@@ -317,6 +329,10 @@ class Agent:
         except AuthError as error:
             error.hint = "The sandbox refuses its token although it was renewed."
             raise
+
+    def _check_address(self) -> None:
+        if (reason := self._refusal) is not None:
+            raise type(reason)(reason.message, hint=reason.hint)
 
 
 def _headers(token: Token) -> dict[str, str]:

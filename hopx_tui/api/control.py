@@ -21,6 +21,10 @@ if TYPE_CHECKING:
 
 __all__ = ["ControlPlane"]
 
+MOST_ROWS = 200_000
+MOST_PAGES = 4_000
+"""Of one list of sandboxes: beyond that the server has lost count, and memory would run out."""
+
 _CREATE_SECONDS = 300.0
 _EMPTY_PAGES = 3
 _SECRET_KEYS = ("auth_token",)
@@ -71,18 +75,31 @@ class ControlPlane:
     async def iter_pages(
         self, limit: int = 100, *, status: str | None = None, region: str | None = None
     ) -> AsyncIterator[list[Sandbox]]:
-        """All pages, until the server says the end, or sends no cursor, a known one, or nothing but air."""
+        """All pages, until the server says the end, or sends no cursor, a known one, or nothing but air.
+
+        BadResponse after the last of `MOST_ROWS` rows or `MOST_PAGES` pages: what came before is good.
+        """
         seen: set[str] = set()
         cursor: str | None = None
         empty = 0
-        while True:
+        room = MOST_ROWS
+        for _ in range(MOST_PAGES):
             page = await self.list_page(limit, cursor, status, region)
-            yield page.data
+            yield page.data[:room]
+            room -= len(page.data)
             cursor = page.next_cursor
             empty = 0 if page.data else empty + 1
-            if not page.has_more or not cursor or cursor in seen or empty >= _EMPTY_PAGES:
+            ended = not page.has_more or not cursor or cursor in seen or empty >= _EMPTY_PAGES
+            if room < 0 or (room == 0 and not ended):
+                break
+            if ended or cursor is None:
                 return
             seen.add(cursor)
+        raise BadResponse(
+            f"The list of sandboxes does not end: only the first {MOST_ROWS - max(0, room):,} are shown.",
+            hint="Is this the right server?",
+            code="LIST_TOO_LONG",
+        )
 
     async def get(self, sandbox_id: str) -> Sandbox:
         body = await self._call("GET", _path(sandbox_id), f"sandbox {sandbox_id}")
@@ -186,17 +203,18 @@ class ControlPlane:
     # -- agents ----------------------------------------------------------------------------------------------
 
     def agent(self, sandbox: Sandbox) -> Agent:
-        """The client of one sandbox's agent: one object per sandbox, moved when its address changes."""
-        if not sandbox.public_host:
-            raise Conflict(
-                f"Sandbox {sandbox.id} has no address ({sandbox.status}).", hint="Wait until the sandbox runs."
-            )
-        origin = origin_of(sandbox.public_host)
+        """The client of one sandbox's agent: one object per sandbox, moved when its address changes.
+
+        Never raises: without an address that can be used, the agent's calls raise the ApiError that says so.
+        """
         agent = self._agents.get(sandbox.id)
         if agent is None:
             keeper = self._tokens.setdefault(sandbox.id, self._keeper(sandbox.id, None))
-            agent = self._agents[sandbox.id] = Agent(origin, keeper, self._http)
-        agent.move(origin)
+            agent = self._agents[sandbox.id] = Agent("", keeper, self._http)
+        try:
+            agent.move(_agent_origin(sandbox))
+        except ApiError as error:
+            agent.refuse(error)
         return agent
 
     def forget(self, sandbox_id: str) -> None:
@@ -248,3 +266,14 @@ class ControlPlane:
 
 def _path(sandbox_id: str) -> str:
     return f"/v1/sandboxes/{quote(sandbox_id, safe='')}"
+
+
+def _agent_origin(sandbox: Sandbox) -> str:
+    """Where the agent answers. Conflict while it is nowhere, BadResponse when the server's word is no address."""
+    if not sandbox.public_host:
+        raise Conflict(f"Sandbox {sandbox.id} has no address ({sandbox.status}).", hint="Wait until the sandbox runs.")
+    try:
+        return origin_of(sandbox.public_host)
+    except InvalidRequest as error:
+        reason = f"The address the server tells for sandbox {sandbox.id} cannot be used. {error.message}"
+        raise BadResponse(reason) from error

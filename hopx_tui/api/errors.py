@@ -30,7 +30,8 @@ class ApiError(Exception):
     """Anything that went wrong between the dashboard and a server.
 
     `message` says what happened and `hint` what to do about it: both are kept plain (one line, free of control
-    characters, at most 500 characters), whatever a server put into them. `code` is the server's own word for it, `status` the HTTP status, `retry_after` seconds.
+    characters, at most 500 characters), whatever a server put into them. `code` is the server's own word for it,
+    `status` the HTTP status, `retry_after` seconds.
     """
 
     retryable: ClassVar[bool] = False

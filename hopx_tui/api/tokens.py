@@ -76,7 +76,10 @@ def _renewal(token: Token | None, obtained: datetime | None) -> datetime | None:
     """When to renew: an hour before the end; late in the life of one that was fresh and yet ends sooner."""
     if token is None or token.expires_at is None:
         return None
-    at = token.expires_at - _MARGIN
+    try:
+        at = token.expires_at - _MARGIN
+    except OverflowError:  # a moment in the year 1
+        return token.expires_at
     if obtained is not None and at <= obtained:
         return obtained + 0.8 * (token.expires_at - obtained)
     return at

@@ -16,13 +16,12 @@ import msgspec
 from hopx_tui.api.answers import error_from_answer
 from hopx_tui.api.errors import ApiError, BadResponse, Closed, InvalidRequest, TimedOut, Unreachable
 from hopx_tui.api.loopback import LoopbackTransport
-from hopx_tui.api.wire import excerpt, plain
+from hopx_tui.api.wire import LARGEST_BODY, excerpt, plain
 
 __all__ = ["Http", "is_loopback", "mapped_errors", "origin_of", "unreachable"]
 
 _KEEPALIVE_SECONDS = 60.0
 _CONNECT_SECONDS = 10.0
-_LARGEST_BODY = 128 * 1024 * 1024
 _LARGEST_ERROR_BODY = 64 * 1024
 _DROPPED = (httpx.RemoteProtocolError, httpx.ReadError, httpx.WriteError)
 
@@ -59,8 +58,9 @@ class Http:
         params: Mapping[str, str] | None = None,
         json: object = None,
         timeout: float | None = None,
+        largest: int = LARGEST_BODY,
     ) -> bytes:
-        """The body of a 2xx answer. `what` names the request in messages ("list sandboxes").
+        """The body of a 2xx answer, BadResponse beyond `largest` bytes. `what` names the request in messages.
 
         A GET is sent once more when a kept-alive connection turns out to be dropped; nothing else ever is.
         """
@@ -71,11 +71,11 @@ class Http:
         with mapped_errors(url, what, seconds, repeatable=method == "GET"):
             async with asyncio.timeout(seconds):
                 try:
-                    return await self._exchange(method, url, what, headers, params, content)
+                    return await self._exchange(method, url, what, headers, params, content, largest)
                 except _DROPPED:
                     if method != "GET":
                         raise
-                return await self._exchange(method, url, what, headers, params, content)
+                return await self._exchange(method, url, what, headers, params, content, largest)
 
     async def _exchange(
         self,
@@ -85,6 +85,7 @@ class Http:
         headers: Mapping[str, str],
         params: Mapping[str, str] | None,
         content: bytes | None,
+        largest: int,
     ) -> bytes:
         client = self._client(url)
         timeout = httpx.Timeout(None, connect=_CONNECT_SECONDS)
@@ -92,9 +93,9 @@ class Http:
         response = await client.send(request, stream=True)
         try:
             if response.is_success:
-                body = await _read(response, _LARGEST_BODY)
-                if len(body) > _LARGEST_BODY:
-                    raise BadResponse(f"{what}: the answer is larger than {_LARGEST_BODY >> 20} MiB.")
+                body = await _read(response, largest)
+                if len(body) > largest:
+                    raise BadResponse(f"{what}: the answer is larger than {largest >> 20} MiB.")
                 if body[:64].lstrip()[:1] == b"<" and "html" in response.headers.get("content-type", ""):
                     raise _html(response, body, what)
                 return body
@@ -209,7 +210,8 @@ def mapped_errors(url: str, what: str, seconds: float, *, repeatable: bool) -> I
         ) from error
     except httpx.LocalProtocolError as error:
         raise InvalidRequest(f"{what}: the request cannot be sent: {plain(str(error))}") from error
-    except (httpx.HTTPError, httpx.InvalidURL, httpx.StreamError, ssl.SSLError) as error:
+    # UnicodeError: the resolver's word for a name that can be none.
+    except (httpx.HTTPError, httpx.InvalidURL, httpx.StreamError, ssl.SSLError, UnicodeError) as error:
         raise Unreachable(f"{what}: {plain(str(error)) or type(error).__name__}") from error
 
 

@@ -22,12 +22,15 @@ from hopx_tui.api.errors import BadResponse
 from hopx_tui.api.models import Model
 from hopx_tui.api.words import plain
 
-__all__ = ["decode", "decode_any", "excerpt", "plain"]
+__all__ = ["LARGEST_BODY", "decode", "decode_any", "excerpt", "plain"]
 
 M = TypeVar("M", bound=Model)
 N = TypeVar("N", int, float)
 
 _TAG = re.compile(r"<(script|style)\b.*?</\1>|<[^>]*>", re.IGNORECASE | re.DOTALL)
+LARGEST_BODY = 16 * 1024 * 1024
+"""Bytes of JSON that are read of an answer, unless the caller expects more."""
+
 _MOST_DIGITS = 400
 _GO_ZERO_TIME = b'"0001-01-01'
 
@@ -252,7 +255,7 @@ def _real(value: Any) -> float:
     except OverflowError:
         raise _BoundsError("the number is out of range") from None
     if not math.isfinite(number):
-        raise _BoundsError("the number is out of range")
+        raise _MisfitError("a number was expected")
     return number
 
 
@@ -289,4 +292,3 @@ def _moment(value: Any) -> datetime:
     if moment.year < 1970:
         raise _MisfitError("no date")
     return moment if moment.tzinfo else moment.replace(tzinfo=UTC)
-

@@ -93,6 +93,9 @@ class BareSession(Session):
     async def _settle(self) -> None:
         """Nothing besides the agent has to come up."""
 
+    def _agent_process(self, pid: int) -> processes.Process | None:
+        return next((row for row in self._family() if row.pid == pid), None)
+
     def freeze(self) -> None:
         # never the control group: a frozen supervisor could not end its family with the engine
         for _ in range(FREEZE_ROUNDS):

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import json
+import logging
 import os
 import signal
 import socket
@@ -37,6 +38,8 @@ FOLDERS = {
 }
 INFO_SECONDS = 10.0
 FREEZE_ROUNDS = 50
+UPLINK_TRIES = 5  # per run: what kills pasta again and again is not ours to outlast
+log = logging.getLogger(__name__)
 
 
 @dataclass(frozen=True)
@@ -108,6 +111,9 @@ class BubblewrapSession(Session):
         self._namespace: str | None = None
         self._init_handle = -1
         self._uplink: subprocess.Popen[bytes] | None = None
+        self._uplink_handle = -1
+        self._uplink_losses = 0
+        self._repair: asyncio.Task[None] | None = None
         self._frozen: set[processes.Process] = set()
 
     @property
@@ -182,6 +188,37 @@ class BubblewrapSession(Session):
     async def _settle(self) -> None:
         if self._uplink is not None and self._init is not None:
             await network.wait_up(self._uplink, self._init.pid)
+            self._watch_uplink()
+
+    def _watch_uplink(self) -> None:
+        if self._uplink is not None and hasattr(os, "pidfd_open"):
+            self._uplink_handle = os.pidfd_open(self._uplink.pid)
+            asyncio.get_running_loop().add_reader(self._uplink_handle, self._uplink_ended)
+
+    def _uplink_ended(self) -> None:
+        """pasta is gone and with it the sandbox's way out: reap it, say so, and bring another one up."""
+        self._drop_uplink()
+        if self._init is None or not self.alive:
+            return
+        self._on_notice("network_lost")
+        self._uplink_losses += 1
+        if self._uplink_losses <= UPLINK_TRIES:
+            self._repair = asyncio.get_running_loop().create_task(self._restore_uplink(self._init))
+
+    async def _restore_uplink(self, init: processes.Process) -> None:
+        try:
+            self._uplink = network.attach(init.pid)  # from this thread: pasta dies with it
+            await network.wait_up(self._uplink, init.pid)
+        except (OSError, StartError) as error:
+            log.warning("sandbox %s has no network: %s", self.launch.sandbox_id, error)
+            self._drop_uplink()
+            return
+        self._watch_uplink()
+        self._on_notice("network_restored")
+
+    def _agent_process(self, pid: int) -> processes.Process | None:
+        rows = processes.descendants(self._init.pid) if self._init is not None else []
+        return next((row for row in rows if processes.innermost_pid(row.pid) == pid), None)
 
     def freeze(self) -> None:
         if self.group.can_freeze:
@@ -213,12 +250,18 @@ class BubblewrapSession(Session):
                 pass
 
     def _after_end(self) -> None:
+        if self._repair is not None:
+            self._repair.cancel()
         self._drop_uplink()
         if self._init_handle >= 0:
             os.close(self._init_handle)
             self._init_handle = -1
 
     def _drop_uplink(self) -> None:
+        if self._uplink_handle >= 0:
+            asyncio.get_running_loop().remove_reader(self._uplink_handle)
+            os.close(self._uplink_handle)
+            self._uplink_handle = -1
         if self._uplink is not None:
             self._uplink.kill()
             self._uplink.wait()

@@ -14,6 +14,7 @@ from pathlib import Path
 from hopx_tui.engine import processes
 
 CPU_PERIOD_US = 100_000
+MOST_PROCESSES = 4096  # threads too; a fork bomb ends here
 REMOVE_SECONDS = 1.0
 
 
@@ -33,12 +34,13 @@ class Controllers:
     memory: Path | None = None
     cpu: Path | None = None
     freezer: Path | None = None  # cgroup v2 only: a v1-frozen process survives SIGKILL until thawed
-    version: int = 0  # of the memory and cpu controllers
+    version: int = 0  # of the memory, cpu and pids controllers
+    pids: Path | None = None
 
     @property
     def folders(self) -> list[Path]:
         """Each folder once."""
-        found = [self.memory, self.cpu, self.freezer]
+        found = [self.memory, self.cpu, self.pids, self.freezer]
         return list(dict.fromkeys(folder for folder in found if folder is not None))
 
 
@@ -84,7 +86,7 @@ def _words(path: Path) -> set[str]:
 def candidates(mounts: str, memberships: str, name: str) -> Controllers:
     """Where groups called `name` might be made, from the texts of /proc/self/mounts and /proc/self/cgroup."""
     ours = _memberships(memberships)
-    memory = cpu = freezer = None
+    memory = cpu = freezer = pids = None
     version = 0
     for point, kind, options in _mounts(mounts):
         if kind == "cgroup2":
@@ -93,18 +95,22 @@ def candidates(mounts: str, memberships: str, name: str) -> Controllers:
             limiting = [each for each in parents if "memory" in _words(each / "cgroup.subtree_control")]
             if limiting:
                 memory, version = limiting[0] / name, 2
-                cpu = memory if "cpu" in _words(limiting[0] / "cgroup.subtree_control") else None
+                handed = _words(limiting[0] / "cgroup.subtree_control")
+                cpu = memory if "cpu" in handed else None
+                pids = memory if "pids" in handed else None
             if parents:
                 freezer = (limiting or parents)[0] / name
             continue
-        for controller in ("memory", "cpu"):
+        for controller in ("memory", "cpu", "pids"):
             folder = Path(point) / ours.get(controller, "/").strip("/")
             if controller in options and os.access(folder, os.W_OK):
                 if controller == "memory" and memory is None:
                     memory, version = folder / name, 1
                 elif controller == "cpu" and cpu is None:
                     cpu, version = folder / name, 1
-    return Controllers(memory, cpu, freezer, version)
+                elif controller == "pids" and pids is None:
+                    pids, version = folder / name, 1
+    return Controllers(memory, cpu, freezer, version, pids)
 
 
 @dataclass
@@ -123,6 +129,8 @@ class Group:
             self.folders.append(folder)
         memory, cpu = self.controllers.memory, self.controllers.cpu
         size, quota = limits.memory_mb << 20, limits.vcpu * CPU_PERIOD_US
+        if self.controllers.pids is not None:
+            (self.controllers.pids / self.name / "pids.max").write_text(str(MOST_PROCESSES))
         if memory is not None and self.controllers.version == 2:
             (memory / self.name / "memory.max").write_text(str(size))
             with contextlib.suppress(OSError):  # no swap accounting in this kernel
@@ -217,7 +225,8 @@ def detect(name: str) -> Controllers:
     memory = found.memory if _works(Controllers(memory=found.memory, version=found.version)) else None
     cpu = found.cpu if _works(Controllers(cpu=found.cpu, version=found.version)) else None
     freezer = found.freezer if _works(Controllers(freezer=found.freezer)) else None
-    return Controllers(memory, cpu, freezer, found.version)
+    pids = found.pids if _works(Controllers(pids=found.pids, version=found.version)) else None
+    return Controllers(memory, cpu, freezer, found.version, pids)
 
 
 def _works(controllers: Controllers) -> bool:
@@ -229,7 +238,8 @@ def _works(controllers: Controllers) -> bool:
             for parent in controllers.folders:
                 parent.mkdir(exist_ok=True)
                 if controllers.version == 2:
-                    (parent / "cgroup.subtree_control").write_text("+memory +cpu")
+                    handed = "+pids" if controllers.pids is not None else "+memory +cpu"
+                    (parent / "cgroup.subtree_control").write_text(handed)
             group.make(Limits(1, 64, 64))
             group.add(probe.pid)
             group.freeze(True)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import argparse
+import errno
 import json
 import os
 import shlex
@@ -30,7 +31,7 @@ def main(arguments: list[str]) -> int:
     except DaemonError as error:
         return _fail(str(error), error.code)
     except OSError as error:
-        return _fail(f"{error.filename or state.root}: {error.strerror or error}.", STATE)
+        return _fail(_sentence(error, state), STATE)
     except KeyboardInterrupt:
         return 130
 
@@ -82,8 +83,15 @@ def _run(options: argparse.Namespace, state: StateDir) -> int:
     except (StateError, OSError) as error:
         if not options.daemon:
             raise
-        text = f"{error.filename or ''}: {error.strerror}" if isinstance(error, OSError) else str(error)
+        text = _sentence(error, state) if isinstance(error, OSError) else str(error)
         return _report(options, text, STATE)
+
+
+def _sentence(error: OSError, state: StateDir) -> str:
+    reason = error.strerror or "an I/O error"
+    if error.errno in (errno.ENOSPC, errno.EDQUOT):
+        return f"The disk of the state directory {state.root} is full: make some room and try again."
+    return f"The engine cannot use {error.filename or state.root}: {reason}."
 
 
 def _run_locked(options: argparse.Namespace, state: StateDir) -> int:
@@ -188,6 +196,8 @@ def _env(_options: argparse.Namespace, state: StateDir) -> int:
         if not state.settings.exists():
             return _fail("The engine has never run here: `hopx-tui engine start` first.", REFUSED)
         settings = owner.load_settings(state)
+        if settings.port is None:
+            return _fail("The engine has no port yet: `hopx-tui engine start` first.", REFUSED)
         url, key = f"http://127.0.0.1:{settings.port}", settings.api_key
         sys.stderr.write("# The engine does not run now: `hopx-tui engine start`.\n")
     _say(f"export HOPX_BASE_URL={shlex.quote(url)} HOPX_API_KEY={shlex.quote(key)}")

@@ -91,7 +91,7 @@ class ControlChannel:
     def _dispatch(self, line: bytes) -> None:
         try:
             message = json.loads(line)
-        except ValueError:
+        except (ValueError, RecursionError):
             log.warning("the agent sent a line that is no JSON")
             return
         if not isinstance(message, dict):

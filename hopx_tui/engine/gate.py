@@ -11,6 +11,7 @@ from collections.abc import Awaitable, Callable
 from typing import Any
 
 from aiohttp import web
+from aiohttp.http_exceptions import HttpProcessingError
 from aiohttp.typedefs import Middleware
 
 from hopx_tui.engine.errors import ControlError
@@ -37,22 +38,23 @@ class Gate:
         @web.middleware
         async def pass_gate(request: web.Request, handler: Handler) -> web.StreamResponse:
             given = request.headers.get("X-Request-ID", "")
-            request_id = given if _GIVEN_ID.fullmatch(given) else f"req_{secrets.token_hex(10)}"
+            request_id = given if _GIVEN_ID.fullmatch(given) else new_request_id()
             request["request_id"] = request_id
             try:
                 self._check(request)
                 self._on_request()
                 response = await handler(request)
             except ControlError as error:
-                response = answer(request, error.envelope(request_id), error.status)
+                response = failure(error, request_id)
                 if error.status == 429:
                     response.headers["Retry-After"] = str(error.details.get("retry_after_seconds", 1))
             except OSError as error:
                 log.exception("%s %s", request.method, request.path)
-                failure = ControlError(
-                    500, "INTERNAL", f"The engine could not do it: {error.strerror or error}"
-                )
-                response = answer(request, failure.envelope(request_id), failure.status)
+                words = ControlError(500, "INTERNAL", f"The engine could not do it: {error.strerror or 'I/O error'}")
+                response = failure(words, request_id)
+            except (HttpProcessingError, web.RequestPayloadError):  # a body that is not what its headers say
+                response = failure(ControlError(400, "VALIDATION_ERROR", "The request body is broken"), request_id)
+                response.force_close()
             except web.HTTPException as error:
                 response = self._plain(request, error)
             response.headers["X-Request-ID"] = request_id
@@ -79,8 +81,8 @@ class Gate:
     @staticmethod
     def _plain(request: web.Request, error: web.HTTPException) -> web.Response:
         code = CODES.get(error.status, "BAD_REQUEST" if error.status < 500 else "INTERNAL")
-        failure = ControlError(error.status, code, f"{error.reason}: {request.method} {request.path[:200]}")
-        response = answer(request, failure.envelope(request["request_id"]), error.status)
+        words = ControlError(error.status, code, f"{error.reason}: {request.method} {request.path[:200]}")
+        response = failure(words, request["request_id"])
         if "Allow" in error.headers:
             response.headers["Allow"] = error.headers["Allow"]
         return response
@@ -89,6 +91,22 @@ class Gate:
 def answer(request: web.Request, body: dict[str, Any], status: int = 200) -> web.Response:
     """A JSON answer with the request's id in it."""
     body.setdefault("request_id", request["request_id"])
+    return _json(body, status)
+
+
+def failure(error: ControlError, request_id: str) -> web.Response:
+    """The answer an error is told in."""
+    response = _json({**error.envelope(request_id), "request_id": request_id}, error.status)
+    response.headers["X-Request-ID"] = request_id
+    return response
+
+
+def new_request_id() -> str:
+    """For a request that brought none."""
+    return f"req_{secrets.token_hex(10)}"
+
+
+def _json(body: dict[str, Any], status: int) -> web.Response:
     return web.Response(
         body=json.dumps(body, ensure_ascii=True).encode(),
         status=status,

@@ -56,9 +56,12 @@ def make_folder(name: str, parent: int) -> int:
     if there is not None and there != stat.S_IFDIR:
         move_aside(name, parent)
         there = None
-    if there is None:
-        os.mkdir(name, FOLDER_MODE, dir_fd=parent)
-    return open_folder(name, parent)
+    if there is not None:
+        return open_folder(name, parent)
+    os.mkdir(name, FOLDER_MODE, dir_fd=parent)
+    made = open_folder(name, parent)
+    os.fchmod(made, FOLDER_MODE)  # whatever the umask of the engine
+    return made
 
 
 @contextlib.contextmanager

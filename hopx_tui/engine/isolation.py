@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import contextlib
+import errno
 import json
 import os
 import select
@@ -10,6 +11,7 @@ import shutil
 import subprocess
 import tempfile
 import time
+from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -19,6 +21,7 @@ from hopx_tui.engine.mounts import PlanError
 from hopx_tui.engine.runtime import Runtime
 
 TRIAL_SECONDS = 15.0
+NO_ROOM = "no space is left for a trial"
 TRIAL = "open('/workspace/trial', 'w').close(); import os, ssl; assert not os.path.exists('/run/user')"
 
 
@@ -37,8 +40,11 @@ class IsolationError(Exception):
     """Isolation was demanded and cannot be had; the text is a sentence."""
 
 
-def decide(wanted: str, runtime: Runtime, hidden: tuple[str, ...], scratch: Path) -> Isolation:
-    """`wanted`: auto | bwrap | none. Raises IsolationError. Blocks for some 100 ms."""
+def decide(wanted: str, runtime: Runtime, hidden: tuple[str, ...], scratch: Sequence[Path]) -> Isolation:
+    """`wanted`: auto | bwrap | none; `scratch`: where trials may write, best first. Blocks for some 100 ms.
+
+    Raises IsolationError.
+    """
     if wanted == "none":
         return Isolation("none", "Isolation was switched off with --isolation none.", "host", None, None)
     program = shutil.which("bwrap")
@@ -57,7 +63,21 @@ def decide(wanted: str, runtime: Runtime, hidden: tuple[str, ...], scratch: Path
     return Isolation("none", reason, "host", None, None)
 
 
-def _try(wrapper: Bubblewrap, scratch: Path, *, own_network: bool) -> str | None:
+def _try(wrapper: Bubblewrap, scratch: Sequence[Path], *, own_network: bool) -> str | None:
+    """The trial, in the first place that has room: a full disk says nothing about isolation."""
+    reason: str | None = "there is no room for a trial"
+    for place in scratch:
+        try:
+            reason = _try_in(wrapper, place, own_network=own_network)
+        except OSError as error:
+            reason = error.strerror or "no place for a trial"
+            continue
+        if reason != NO_ROOM:
+            break
+    return reason
+
+
+def _try_in(wrapper: Bubblewrap, scratch: Path, *, own_network: bool) -> str | None:
     """Set a whole sandbox up and end it. Returns what went wrong, in the program's own words."""
     with tempfile.TemporaryDirectory(prefix="trial-", dir=scratch) as folder:
         info_read, info_write = os.pipe()
@@ -105,7 +125,9 @@ def _try(wrapper: Bubblewrap, scratch: Path, *, own_network: bool) -> str | None
             if child.returncode != 0:
                 lines = said.decode(errors="replace").strip().splitlines()
                 return lines[-1] if lines else f"it ended with {child.returncode}"
-        except (OSError, PlanError, ValueError) as error:
+        except OSError as error:
+            return NO_ROOM if error.errno in (errno.ENOSPC, errno.EDQUOT) else str(error)
+        except (PlanError, ValueError) as error:
             return str(error)
         except subprocess.TimeoutExpired:
             return "it did not answer"

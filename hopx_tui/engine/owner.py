@@ -2,7 +2,10 @@
 
 from __future__ import annotations
 
+import errno
 import fcntl
+import json
+import logging
 import os
 import secrets
 from dataclasses import asdict, dataclass
@@ -10,6 +13,8 @@ from typing import Any
 
 from hopx_tui.engine import processes
 from hopx_tui.engine.paths import StateDir, StateError, read_json, write_json
+
+log = logging.getLogger(__name__)
 
 
 @dataclass(frozen=True)
@@ -30,7 +35,10 @@ def load_settings(state: StateDir) -> Settings:
         return fresh
     key, signing, port = raw.get("api_key"), raw.get("signing_key"), raw.get("port")
     usable = isinstance(key, str) and len(key) >= 16 and isinstance(signing, str) and len(signing) >= 32
-    if not usable or not (port is None or isinstance(port, int)):
+    if port is not None and not _is_port(port):
+        log.warning("%s names no usable port; the engine takes another one.", state.settings)
+        port = None
+    if not usable:
         raise StateError(
             f"{state.settings} is broken (its keys are missing). Move it away to start with a new key."
         )
@@ -85,14 +93,34 @@ def read_running(state: StateDir) -> Running | None:
         running = Running(**raw) if raw is not None else None
     except (StateError, TypeError):
         return None
-    if running is None or not isinstance(running.pid, int) or not isinstance(running.url, str):
+    if running is None or not _is_whole(running):
         return None
     return running if running.alive else None
 
 
+def _is_whole(running: Running) -> bool:
+    """Whether the file says all that is needed to know the process again: a bare pid could be anyone's."""
+    texts = (running.url, running.api_key, running.version, running.isolation)
+    ticks = running.start_ticks
+    known = type(ticks) is int or (ticks is None and not os.path.isdir("/proc/self"))
+    return type(running.pid) is int and 0 < running.pid < 2**31 and known and all(type(text) is str for text in texts)
+
+
+def _is_port(value: object) -> bool:
+    return type(value) is int and 0 < value < 65536
+
+
 def write_running(state: StateDir, running: Running) -> None:
-    """Announce the engine. Raises OSError."""
-    write_json(state.port_file, asdict(running), durable=False)
+    """Announce the engine; on a full disk in the blocks that the file of a killed engine has. Raises OSError."""
+    try:
+        write_json(state.port_file, asdict(running), durable=False)
+    except OSError as error:
+        if error.errno not in (errno.ENOSPC, errno.EDQUOT) or not state.port_file.exists():
+            raise
+        text = json.dumps(asdict(running)).encode()
+        with open(state.port_file, "r+b") as file:
+            file.write(text + b"\n")
+            file.truncate()
 
 
 def lock(path: os.PathLike[str], *, wait: bool) -> int | None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import errno
 import json
 import os
 import secrets
@@ -9,6 +10,8 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
+
+RESERVE_BYTES = 256 * 1024
 
 
 class StateError(Exception):
@@ -68,6 +71,22 @@ class StateDir:
         """The control groups a previous engine made; cleaned up by the next one."""
         return self.root / "cgroups.json"
 
+    @property
+    def reserve(self) -> Path:
+        """Space given up when the disk is full, so that the few small files of a start can be written."""
+        return self.root / "reserve"
+
+    def _hold_reserve(self) -> None:
+        if self.reserve.exists():
+            return
+        try:
+            disk = os.statvfs(self.root)
+            if disk.f_bavail * disk.f_frsize > 4 * RESERVE_BYTES:
+                self.reserve.touch(mode=0o600)
+                self.reserve.write_bytes(os.urandom(RESERVE_BYTES))
+        except OSError:
+            self.reserve.unlink(missing_ok=True)
+
     def prepare(self) -> None:
         """Make the directories. Raises StateError with a sentence when that is impossible."""
         try:
@@ -76,9 +95,16 @@ class StateDir:
             if self.root.stat().st_mode & 0o077:
                 self.root.chmod(0o700)
             probe = self.root / f".probe-{os.getpid()}"
-            probe.write_bytes(b"")
-            probe.unlink()
+            try:
+                probe.write_bytes(b"x" * 4096)
+            finally:
+                probe.unlink(missing_ok=True)
+            self._hold_reserve()
         except OSError as error:
+            if error.errno in (errno.ENOSPC, errno.EDQUOT) and self.settings.exists():
+                # an engine that was here starts all the same: sandboxes can be listed and killed
+                self.reserve.unlink(missing_ok=True)
+                return
             raise StateError(
                 f"The state directory {self.root} cannot be used: {error.strerror or error}. "
                 "Choose another with --state-dir or HOPX_TUI_STATE_DIR."
@@ -127,7 +153,7 @@ def read_json(path: Path) -> dict[str, Any] | None:
         raise StateError(f"{path} cannot be read: {error.strerror or error}.") from error
     try:
         value = json.loads(raw)
-    except ValueError as error:
+    except (ValueError, RecursionError) as error:
         raise StateError(f"{path} is broken ({error}).") from error
     if not isinstance(value, dict):
         raise StateError(f"{path} is broken (it holds no JSON object).")

@@ -69,6 +69,16 @@ def namespace_of(pid: int, kind: str = "pid") -> str | None:
         return None
 
 
+def innermost_pid(pid: int) -> int | None:
+    """The pid a process knows itself by, in the innermost of its pid namespaces."""
+    try:
+        with open(f"/proc/{pid}/status") as file:
+            rows = [line.split() for line in file if line.startswith("NSpid:")]
+    except OSError:
+        return None
+    return int(rows[0][-1]) if rows else pid
+
+
 def namespace_members(namespace: str) -> list[Process]:
     """Every live process in a pid namespace, oldest pid first."""
     members = []

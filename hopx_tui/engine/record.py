@@ -56,6 +56,28 @@ _TYPES: dict[str, tuple[type, ...]] = {
     "status_reason": (str, type(None)),
     "env_vars": (dict,),
 }
+_LAST_MOMENT = 253_402_300_799.0  # the end of the year 9999: what a date can be written for
+_LARGEST = 2**53  # what every JSON reader keeps exactly
+_RANGES: dict[str, tuple[float, float]] = {  # NaN lies in none
+    "sequence": (0, _LARGEST),
+    "port": (1, 65535),
+    "vcpu": (1, 4096),
+    "memory_mb": (1, _LARGEST),
+    "disk_mb": (1, _LARGEST),
+    "created_at": (0, _LAST_MOMENT),
+    "timeout_seconds": (0, _LAST_MOMENT),
+    "expires_at": (0, _LAST_MOMENT),
+}
+
+
+def _is_sound(name: str, value: Any) -> bool:
+    fits = isinstance(value, _TYPES[name]) and isinstance(value, bool) == (name == "internet_access")
+    if fits and name in _RANGES and value is not None:
+        lowest, highest = _RANGES[name]
+        return bool(lowest <= value <= highest)
+    if fits and name == "env_vars":
+        return all(isinstance(each, str) and "\0" not in key + each for key, each in value.items())
+    return fits
 
 
 def load(file: Path) -> Record:
@@ -66,12 +88,12 @@ def load(file: Path) -> Record:
     names = {each.name for each in fields(Record)} - {"unknown"}
     known = {name: value for name, value in raw.items() if name in names}
     for name, value in known.items():
-        if not isinstance(value, _TYPES[name]):
-            raise StateError(f"{file} is broken ({name} is {value!r}).")
+        if not _is_sound(name, value):
+            raise StateError(f"{file} is broken ({name} is {repr(value)[:100]}).")
     try:
         record = Record(**known, unknown={name: raw[name] for name in raw.keys() - names})
     except TypeError as error:
         raise StateError(f"{file} is broken ({error}).") from error
-    if record.status not in STATUSES or record.id != file.parent.name or not 0 < record.port < 65536:
-        raise StateError(f"{file} is broken (id, status or port make no sense).")
+    if record.status not in STATUSES or record.id != file.parent.name:
+        raise StateError(f"{file} is broken (id or status make no sense).")
     return record

@@ -9,6 +9,7 @@ import msgspec
 from hopx_tui.engine.errors import invalid
 
 LONGEST_TIMEOUT = 10 * 366 * 86_400  # seconds; keeps dates printable
+VARIABLES_BYTES = 64 * 1024  # names, values, and two bytes for each pair
 T = TypeVar("T")
 
 
@@ -37,6 +38,8 @@ def decode(raw: bytes, kind: type[T]) -> T:
         raise invalid(f"Invalid request body: {error}") from error
     except (msgspec.DecodeError, UnicodeDecodeError) as error:
         raise invalid(f"The request body is not JSON: {error}") from error
+    except RecursionError as error:
+        raise invalid("The request body is nested too deeply") from error
 
 
 def timeout(seconds: int | None) -> int | None:
@@ -55,6 +58,9 @@ def variables(given: dict[str, str] | None) -> dict[str, str]:
             raise invalid("env_vars: a name is not empty and holds no '=', and neither part holds NUL")
         if any("\ud800" <= letter <= "\udfff" for letter in name + value):
             raise invalid("env_vars: lone surrogates are not text")
+    size = sum(len(name.encode()) + len(value.encode()) + 2 for name, value in (given or {}).items())
+    if size > VARIABLES_BYTES:
+        raise invalid(f"env_vars: {size} bytes in all, more than the {VARIABLES_BYTES} a sandbox can be given")
     return dict(given or {})
 
 

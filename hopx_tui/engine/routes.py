@@ -144,11 +144,11 @@ class Routes:
     def _transition(self, action: str) -> Callable[[web.Request], Awaitable[web.Response]]:
         async def handle(request: web.Request) -> web.Response:
             sandbox = self._find(request)
-            moves = {
+            moves: dict[str, Callable[[], Awaitable[object]]] = {
                 "pause": sandbox.pause,
                 "resume": sandbox.resume,
                 "stop": sandbox.stop,
-                "start": sandbox.start,
+                "start": lambda: self._sandboxes.start(sandbox.record.id),
             }
             await moves[action]()
             return answer(request, self._describe(sandbox))

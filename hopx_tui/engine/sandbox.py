@@ -51,6 +51,7 @@ class Sandbox:
         self._clock = clock
         self._lock = asyncio.Lock()
         self._session: Session | None = None
+        self._network_lost = False  # of the present run
         self._moving = False  # a transition of ours is under way: an end of the processes is no surprise
         self._upkeep: set[asyncio.Task[None]] = set()
 
@@ -182,7 +183,7 @@ class Sandbox:
             "node_id": node,
             "region": "local",
             "status": record.status,
-            "status_reason": record.status_reason,
+            "status_reason": self._reason(),
             "public_host": url,
             "direct_url": url,
             "preview_url": None,
@@ -199,6 +200,11 @@ class Sandbox:
             "isolation": isolation,
             "enforced": enforced,
         }
+
+    def _reason(self) -> str | None:
+        if self._network_lost and self.record.status == "running":
+            return "network_lost"
+        return self.record.status_reason
 
     # transitions
 
@@ -230,6 +236,7 @@ class Sandbox:
     async def _run(self, *, required: bool) -> None:
         session = self._open_session(self.record, self.directory, self._listener, self._ended, self._on_event)
         self._session = session
+        self._network_lost = False
         try:
             await session.start()
         except StartError:
@@ -281,10 +288,17 @@ class Sandbox:
         task.add_done_callback(self._upkeep.discard)
 
     def _on_event(self, message: dict[str, Any]) -> None:
+        if message.get("op") == "notice":  # from the session, not from the agent
+            self._on_notice(str(message["event"]))
+            return
         details = {
             key: value for key, value in message.items() if key not in ("op", "event", "sandbox_id", "at")
         }
         self._events.record(f"agent:{str(message.get('event'))[:60]}", self.record.id, **details)
+
+    def _on_notice(self, event: str) -> None:
+        self._events.record(event, self.record.id)
+        self._network_lost = event == "network_lost"
 
 
 def open_port(preferred: int | None) -> socket.socket:
@@ -293,3 +307,14 @@ def open_port(preferred: int | None) -> socket.socket:
         return ports.listen_anywhere(preferred)
     except OSError as error:
         raise StartError(f"no port is free: {error.strerror}") from error
+
+
+async def open_kept_port(port: int, deadline: float) -> socket.socket:
+    """The port a sandbox had; another one when it is still taken at `deadline` (monotonic). Raises StartError."""
+    while True:
+        try:
+            return ports.listen(port)
+        except OSError:
+            if time.monotonic() >= deadline:
+                return open_port(None)
+        await asyncio.sleep(0.02)

@@ -21,12 +21,14 @@ from hopx_tui.engine.errors import ControlError, StartError, invalid, sandbox_no
 from hopx_tui.engine.events import EventLog
 from hopx_tui.engine.paths import StateDir, StateError
 from hopx_tui.engine.record import Record
-from hopx_tui.engine.sandbox import OpenSession, Sandbox, open_port
+from hopx_tui.engine.sandbox import OpenSession, Sandbox, open_kept_port, open_port
 from hopx_tui.engine.trash import Trash
 
 log = logging.getLogger(__name__)
 ALPHABET = string.ascii_lowercase + string.digits
 LOOK_SECONDS = 30.0  # longest nap of the expiry watch; a laptop that slept wakes late, not never
+BOOTS_AT_ONCE = 8  # more would starve each other until none is ready in time
+PORT_SECONDS = 2.0  # processes of an engine that was killed hold their ports for a moment
 KEEP_FREE_BYTES = 1 << 30
 KEEP_FREE_SHARE = 0.05
 
@@ -52,6 +54,7 @@ class Sandboxes:
         self._all: dict[str, Sandbox] = {}
         self._sequence = 0
         self._changed = asyncio.Event()
+        self._booting = asyncio.Semaphore(BOOTS_AT_ONCE)
 
     # what is there
 
@@ -133,11 +136,22 @@ class Sandboxes:
                 self._trash.throw(directory)
             raise _not_created(error) from error
         try:
-            await sandbox.boot()
+            async with self._booting:
+                await sandbox.boot()
         except (OSError, StartError) as error:
             self._events.record("create_failed", sandbox_id, reason=str(error))
             await self.kill(sandbox_id, "create_failed_cleanup")
             raise _not_created(error) from error
+        return sandbox
+
+    async def start(self, sandbox_id: str) -> Sandbox:
+        """Start a stopped one when its turn has come. Raises ControlError."""
+        sandbox = self.get(sandbox_id)
+        if sandbox.status != "stopped":
+            await sandbox.start()  # nothing to boot: no queue either
+            return sandbox
+        async with self._booting:
+            await sandbox.start()
         return sandbox
 
     async def kill(self, sandbox_id: str, reason: str = "killed") -> None:
@@ -173,6 +187,7 @@ class Sandboxes:
 
     async def load(self) -> None:
         """Bring back what an earlier engine left: everything stopped, what is broken set aside."""
+        deadline = time.monotonic() + PORT_SECONDS
         for directory in sorted(self._state.sandboxes.iterdir()):
             meta = directory / "meta.json"
             if not meta.exists():  # an engine died while it made this one
@@ -180,7 +195,9 @@ class Sandboxes:
                 continue
             try:
                 record = records.load(meta)
-                listener = open_port(record.port)
+                # not stopped on paper: its engine was killed, and its processes may be dying just now
+                killed = record.status != "stopped"
+                listener = await open_kept_port(record.port, deadline if killed else 0.0)
             except (StateError, StartError) as error:
                 self._set_aside(directory, str(error))
                 continue

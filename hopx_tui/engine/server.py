@@ -8,9 +8,11 @@ import contextlib
 import json
 import logging
 import os
+import resource
 import signal
 import socket
 import sys
+import tempfile
 import time
 from collections.abc import Callable
 from dataclasses import dataclass, replace
@@ -34,9 +36,12 @@ from hopx_tui.engine.sandboxes import Sandboxes
 from hopx_tui.engine.session import Launch, Session
 from hopx_tui.engine.templates import Catalogue
 from hopx_tui.engine.tokens import TokenIssuer
+from hopx_tui.engine.wire import EngineRunner
 
 log = logging.getLogger(__name__)
 BODY_LIMIT = 8 << 20
+PORT_SECONDS = 1.0
+OPEN_FILES = 65_536
 
 
 @dataclass(frozen=True)
@@ -82,7 +87,7 @@ class Engine:
         gate = Gate(self._settings.api_key, port, self._heard)
         app = web.Application(middlewares=[gate.middleware()], client_max_size=BODY_LIMIT)
         Routes(sandboxes, self._catalogue, self._tokens, self._level, enforced).add_to(app)
-        runner = web.AppRunner(app, access_log=None, shutdown_timeout=2.0)
+        runner = EngineRunner(app, access_log=None, shutdown_timeout=2.0)
         await runner.setup()
         await web.SockSite(runner, self._listener).start()
         chores = [
@@ -125,8 +130,12 @@ class Engine:
         name = f"hopx-tui-{os.getpid()}-{processes.start_ticks(os.getpid()) or 0}"
         controllers = cgroups.detect(name)
         if controllers.folders:
-            write_json(state.cgroups, {"folders": [str(folder) for folder in controllers.folders]})
-        level = isolation.decide(self._options.isolation, self._runtime, (str(state.root),), state.trash)
+            try:
+                write_json(state.cgroups, {"folders": [str(folder) for folder in controllers.folders]})
+            except OSError as error:
+                log.warning("%s cannot be written: %s", state.cgroups, error.strerror)
+        scratch = (state.trash, Path("/dev/shm"), Path(tempfile.gettempdir()))
+        level = isolation.decide(self._options.isolation, self._runtime, (str(state.root),), scratch)
         return level, controllers
 
     def _sweep(self) -> None:
@@ -142,6 +151,7 @@ class Engine:
         return {
             "memory": "hard" if self._controllers.memory is not None else "none",
             "cpu": "hard" if self._controllers.cpu is not None else "none",
+            "processes": "hard" if self._controllers.pids is not None else "none",
             "disk": "soft",  # the agent measures and refuses writes over the quota
         }
 
@@ -189,8 +199,19 @@ class Engine:
             await asyncio.sleep(min(limit - idle + 0.01, 30.0))
 
 
-def open_listener(asked: int | None, kept: int | None) -> socket.socket:
-    """The engine's socket: exactly the port asked for, else the kept one if free. Raises PortError."""
+def open_listener(asked: int | None, kept: int | None, *, patient: bool = False) -> socket.socket:
+    """The engine's socket: exactly the port asked for, else the kept one if free. Raises PortError.
+
+    `patient`: the engine before was killed; the kernel may still be closing its socket.
+    """
+    deadline = time.monotonic() + (PORT_SECONDS if patient else 0.0)
+    while kept and asked in (None, kept):
+        try:
+            return ports.listen(kept)
+        except OSError:
+            if time.monotonic() >= deadline:
+                break
+        time.sleep(0.01)
     try:
         return ports.listen(asked) if asked else ports.listen_anywhere(kept)
     except OSError as error:
@@ -200,16 +221,30 @@ def open_listener(asked: int | None, kept: int | None) -> socket.socket:
 def run(options: Options, announce: Callable[[owner.Running], None]) -> None:
     """Own the state directory and serve. Raises StateError, PortError, IsolationError. The lock is held."""
     settings = owner.load_settings(options.state)
-    listener = open_listener(options.port, settings.port)
+    # a port file that is left: the engine before did not end by itself
+    listener = open_listener(options.port, settings.port, patient=options.state.port_file.exists())
+    _allow_many_files()
     try:
         port = listener.getsockname()[1]
         if settings.port != port:
             settings = replace(settings, port=port)
-            owner.save_settings(options.state, settings)
+            try:
+                owner.save_settings(options.state, settings)
+            except StateError as error:  # a full disk must not keep anyone from what runs and from making room
+                log.warning("%s The port will be another one after the next start.", error)
         asyncio.run(_serve(options, settings, listener, announce))
     finally:
         with contextlib.suppress(OSError):
             listener.close()
+
+
+def _allow_many_files() -> None:
+    """A sandbox takes some ten descriptors of ours; common soft limits end at a hundred sandboxes."""
+    soft, hard = resource.getrlimit(resource.RLIMIT_NOFILE)
+    wanted = OPEN_FILES if hard == resource.RLIM_INFINITY else min(hard, OPEN_FILES)
+    if soft != resource.RLIM_INFINITY and soft < wanted:
+        with contextlib.suppress(OSError, ValueError):
+            resource.setrlimit(resource.RLIMIT_NOFILE, (wanted, hard))
 
 
 async def _serve(

@@ -19,6 +19,7 @@ from hopx_tui.engine import processes
 from hopx_tui.engine.cgroups import Group, Limits
 from hopx_tui.engine.control import ChannelError, ControlChannel
 from hopx_tui.engine.errors import StartError
+from hopx_tui.engine.mounts import PlanError
 from hopx_tui.engine.output import Output, without_paths
 
 log = logging.getLogger(__name__)
@@ -117,9 +118,11 @@ class Session(ABC):
         self.launch = launch
         self.group = group
         self._on_end = on_end
+        self._on_event = on_event
         self.control = ControlChannel(on_event, self._agent_gone)
         self.memory_kills = 0
         self._watch: Watch | None = None
+        self._guards: list[int] = []  # pidfds of the agent's own processes
         self._others: list[int] = []  # pidfds that belong to the run besides the child
         self._output = Output(launch.directory / "agent.log")
 
@@ -135,6 +138,10 @@ class Session(ABC):
     @abstractmethod
     def _configuration(self) -> dict[str, Any]:
         """The agent's first line."""
+
+    @abstractmethod
+    def _agent_process(self, pid: int) -> processes.Process | None:
+        """The agent by the pid it knows itself by; None when no process of this run has it."""
 
     @abstractmethod
     def freeze(self) -> None:
@@ -171,9 +178,10 @@ class Session(ABC):
             self._watch.begin(self._ended)
             await self.control.open(ours)
             self.control.configure(self._configuration())
-            await self.control.answer("ready", READY_SECONDS)
+            ready = await self.control.answer("ready", READY_SECONDS)
+            self._guard_agent(ready.get("pid"))
             await self._settle()
-        except (OSError, ChannelError, StartError) as error:
+        except (OSError, ChannelError, StartError, PlanError) as error:
             await self.end()
             if self._watch is None:
                 ours.close()
@@ -221,12 +229,39 @@ class Session(ABC):
                 self._watch.child.kill()
                 await self._watch.ended.wait()
 
+    def _on_notice(self, event: str) -> None:
+        """Tell what the engine itself saw; the agent's own events cannot bear this op."""
+        self._on_event({"op": "notice", "event": event})
+
+    def _guard_agent(self, pid: object) -> None:
+        """Watch the agent's processes from outside: of a frozen family none can tell that another died."""
+        if not hasattr(os, "pidfd_open") or not isinstance(pid, int) or self._watch is None:
+            return
+        row = self._agent_process(pid)
+        while row is not None and row.pid not in (self._watch.child.pid, os.getpid(), 1):
+            with contextlib.suppress(OSError):
+                handle = os.pidfd_open(row.pid)
+                self._guards.append(handle)
+                asyncio.get_running_loop().add_reader(handle, self._guarded_died)
+            row = processes.read(row.parent)
+
+    def _guarded_died(self) -> None:
+        self._drop_guards()
+        self._agent_gone()
+
+    def _drop_guards(self) -> None:
+        for handle in self._guards:
+            asyncio.get_running_loop().remove_reader(handle)
+            os.close(handle)
+        self._guards.clear()
+
     def _agent_gone(self) -> None:
         if self.alive:
             self._kill()
 
     def _ended(self) -> None:
         self.control.close()
+        self._drop_guards()
         asyncio.get_running_loop().call_soon(self._output.close)  # after who wants the last words
         self.memory_kills = self.group.memory_kills()
         asyncio.get_running_loop().run_in_executor(None, self.group.remove)

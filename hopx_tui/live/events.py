@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import time
 from collections import deque
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
@@ -20,7 +21,8 @@ class Event:
     """Unix time."""
     sandbox_id: str | None
     kind: str
-    """create, pause, resume, stop, start, kill, extend; status, appeared, expired, gone, connection."""
+    """create, pause, resume, stop, start, kill, extend; status, appeared, expired, gone, connection; or the word of
+    whoever notes it (upload, download, remove)."""
     text: str
     error: ApiError | None = None
     outcome: Outcome = "noted"
@@ -31,7 +33,9 @@ class Event:
 class EventLog:
     """A bounded list of events with listeners."""
 
-    def __init__(self, capacity: int = 2_000) -> None:
+    def __init__(self, capacity: int = 2_000, *, wall: Callable[[], float] = time.time) -> None:
+        """`wall` tells Unix time for `note`."""
+        self._wall = wall
         self._events: deque[Event] = deque(maxlen=capacity)
         self._listeners: list[Callable[[Event], None]] = []
 
@@ -47,6 +51,20 @@ class EventLog:
         self._events.append(event)
         for listener in tuple(self._listeners):
             listener(event)
+
+    def note(
+        self,
+        kind: str,
+        sandbox_id: str | None,
+        text: str,
+        *,
+        error: ApiError | None = None,
+        outcome: Outcome = "done",
+    ) -> Event:
+        """Record that something happened now ("upload", "remove", "signal")."""
+        event = Event(self._wall(), sandbox_id, kind, text, error, outcome)
+        self.append(event)
+        return event
 
     def on_event(self, listener: Callable[[Event], None]) -> Callable[[], None]:
         """Call `listener` with each new event; returns the function that ends it."""

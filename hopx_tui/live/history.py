@@ -11,6 +11,8 @@ from hopx_tui.api.errors import ApiError
 from hopx_tui.api.models import System
 
 SAMPLES = 300
+LARGEST = 1e18
+"""An exabyte: nothing that is measured here is more."""
 
 
 class Series:
@@ -28,8 +30,11 @@ class Series:
         return len(self._values)
 
     def append(self, at: float, value: float | None) -> None:
-        """Add a sample of monotonic time `at`, dropping the oldest when full. What is not finite is a gap."""
-        number = math.nan if value is None or not math.isfinite(value) else float(value)
+        """Add a sample of monotonic time `at`, dropping the oldest when full.
+
+        What is not finite, or too large to be drawn to any scale, is a gap.
+        """
+        number = math.nan if value is None or not -LARGEST <= value <= LARGEST else float(value)
         if len(self._values) < self.capacity:
             self._times.append(at)
             self._values.append(number)
@@ -145,5 +150,7 @@ class UsageHistory:
 
 
 def _rate(before: float, after: float, seconds: float) -> float | None:
-    """None when the counter went back, as it does after a restart."""
-    return (after - before) / seconds if after >= before else None
+    """None when the counter went back, as it does after a restart, or is impossible."""
+    if not 0 <= before <= after <= LARGEST:
+        return None
+    return (after - before) / seconds

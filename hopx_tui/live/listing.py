@@ -6,7 +6,7 @@ from collections import Counter
 from collections.abc import Callable, Iterable, Sequence
 from typing import TYPE_CHECKING, Final, Literal, TypeVar
 
-from hopx_tui.api.errors import ApiError, AuthError, Forbidden, NotFound
+from hopx_tui.api.errors import ApiError, AuthError, BadResponse, Forbidden, NotFound
 from hopx_tui.api.models import Sandbox
 from hopx_tui.live.events import Event, EventLog, Outcome
 from hopx_tui.live.history import UsageHistory
@@ -89,7 +89,7 @@ class Listing:
         return self._usage[sandbox_id]
 
     def agent(self, sandbox_id: str) -> Agent | None:
-        """The client of its agent; None if the sandbox is not listed."""
+        """The client of its agent (whose calls say so if it has no usable address); None if it is not listed."""
         row = self._roster.get(sandbox_id)
         return None if row is None else self._control.agent(row.sandbox)
 
@@ -197,17 +197,25 @@ class Listing:
         began = self._clock()
         first_load = self._state.at == 0.0
         seen: set[str] = set()
-        async for page in self._control.iter_pages():
-            for sandbox in page:
-                seen.add(sandbox.id)
-                if self._touched.get(sandbox.id, float("-inf")) < began:
-                    self._merge(sandbox, quiet=first_load)
-            if self._clock() - self._published_at >= PUBLISH_EVERY:
-                self._publish()
+        endless: ApiError | None = None
+        try:
+            async for page in self._control.iter_pages():
+                for sandbox in page:
+                    seen.add(sandbox.id)
+                    if self._touched.get(sandbox.id, float("-inf")) < began:
+                        self._merge(sandbox, quiet=first_load)
+                if self._clock() - self._published_at >= PUBLISH_EVERY:
+                    self._publish()
+        except BadResponse as error:
+            if error.code != "LIST_TOO_LONG":
+                raise
+            endless = error  # rows of the rounds before must go all the same, or they would pile up
         for row in tuple(self.rows):
             if row.id not in seen and self._touched.get(row.id, float("-inf")) < began:
                 self._vanish(row)
         self._touched = {sandbox_id: at for sandbox_id, at in self._touched.items() if at >= began}
+        if endless is not None:
+            raise endless
 
     def _listed(self, reading: Reading[None]) -> None:
         error = reading.error

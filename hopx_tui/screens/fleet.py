@@ -217,6 +217,7 @@ class FleetScreen(Screen[None]):
     def _show_row(self, row: Row | None) -> None:
         self._view.set_row(row)
         self._mark_tabs()
+        self._show_hints()
 
     def on_sandboxes_pane_picked(self, message: SandboxesPane.Picked) -> None:
         message.stop()
@@ -239,7 +240,7 @@ class FleetScreen(Screen[None]):
         if shown_row is not None:
             current = self._session.fleet.row(shown_row.id)
             if current is not None:
-                self._view.set_row(current)
+                self._show_row(current)
             elif self._inside():
                 self._tell_gone(shown_row)
             else:

@@ -16,7 +16,7 @@ from textual.widget import Widget
 
 from hopx_tui.format import percent, truncate
 from hopx_tui.widgets.palette import Palette, ascii_only
-from hopx_tui.widgets.plot import Mode, nice_maximum, plot, span, sparkline
+from hopx_tui.widgets.plot import LARGEST, Mode, bounded, nice_maximum, plot, span, sparkline
 
 __all__ = ["Graph", "sparkline"]
 
@@ -80,7 +80,7 @@ class Graph(Widget):
 
         `current` replaces the worded last value (`212M / 1G`), `limit` the worded top of the scale.
         """
-        kept = tuple(values[-1024:])
+        kept = tuple(bounded(values[-1024:]))
         if (kept, current, limit) == (self._values, self._current, self._limit):
             return
         self._values, self._current, self._limit = kept, current, limit
@@ -88,9 +88,9 @@ class Graph(Widget):
 
     @property
     def scale(self) -> float:
-        """The value at the top of the plot."""
+        """The value at the top of the plot, 1e18 at most."""
         if self._maximum is not None:
-            return self._maximum
+            return self._maximum if 0 < self._maximum <= LARGEST else self._least
         shown = self._values[-span(self._plot_mode, max(1, self.size.width)) :]
         return nice_maximum(max([self._least, *[value for value in shown if value is not None]]))
 

@@ -2,11 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from typing import Literal
 
 Mode = Literal["braille", "block", "ascii"]
 
+LARGEST = 1e18
+SMALLEST = 1e-18
+"""Scales beyond these are no measurements, and divide badly."""
 SPARKS = "▁▂▃▄▅▆▇█"
 ASCII_SPARKS = ".:-=+*#"
 _BLOCKS = " " + SPARKS
@@ -24,10 +27,10 @@ def sparkline(
     Missing values and the time before the first one are blanks; a zero is the lowest bar, to be seen.
     """
     bars = ASCII_SPARKS if ascii_only else SPARKS
-    last = values[-width:] if width > 0 else ()
+    last = bounded(values[-width:] if width > 0 else ())
     top = maximum if maximum is not None else max((value for value in last if value is not None), default=0.0)
     levels = len(bars)
-    scale = levels / top if top > 0 else 0.0
+    scale = _steps_per_unit(levels, top)
     line = "".join(
         [" " if v is None else bars[min(levels - 1, max(0, int(v * scale)))] for v in last]
     )  # fmt: skip
@@ -58,8 +61,8 @@ def plot(values: Sequence[float | None], width: int, height: int, maximum: float
 
 
 def _heights(values: Sequence[float | None], count: int, steps: int, maximum: float) -> list[int]:
-    last = values[-count:]
-    scale = steps / maximum if maximum > 0 else 0.0
+    last = bounded(values[-count:])
+    scale = _steps_per_unit(steps, maximum)
     heights = [0] * (count - len(last))
     for value in last:
         if value is None:
@@ -70,6 +73,15 @@ def _heights(values: Sequence[float | None], count: int, steps: int, maximum: fl
     return heights
 
 
+def bounded(values: Iterable[float | None]) -> list[float | None]:
+    """What can be drawn of them: not-a-number is a gap, and nothing lies outside 0 to `LARGEST`."""
+    return [None if value is None or value != value else float(max(0, min(value, LARGEST))) for value in values]
+
+
+def _steps_per_unit(steps: int, top: float) -> float:
+    return steps / top if SMALLEST <= top <= LARGEST else 0.0
+
+
 def span(mode: Mode, width: int) -> int:
     """How many values a plot of `width` cells shows."""
     return width * 2 if mode == "braille" else width
@@ -77,12 +89,12 @@ def span(mode: Mode, width: int) -> int:
 
 def nice_maximum(value: float, *, base: float = 10.0) -> float:
     """The next round number from `value` on (1, 2, 5 times a power of `base`): a scale that rarely jumps."""
-    if value <= 0:
-        return 1.0
+    if not 0 < value <= LARGEST or base < 2:
+        return 1.0 if not value > LARGEST else LARGEST
     power = 1.0
     while power * base <= value:
         power *= base
-    while power > value and base > 1:
+    while power > value and power > SMALLEST:
         power /= base
     for step in (1, 2, 5, base):
         if value <= step * power:

@@ -93,3 +93,16 @@ async def test_broken_utf8_is_replaced(site):
 async def test_fifty_at_once(site):
     outs = await asyncio.gather(*(site.run(f"echo {number}") for number in range(50)))
     assert [out["stdout"] for out in outs] == [f"{number}\n" for number in range(50)]
+
+
+async def test_more_variables_than_the_system_takes(site):
+    big = {f"V{i}": "x" * 100_000 for i in range(40)}
+    for route, body in (
+        ("/commands/run", {"command": "true", "env": {"V": "x" * 300_000}}),
+        ("/commands/run", {"command": "true", "env": big}),
+        ("/commands/background", {"command": "true", "env": big}),
+        ("/commands/run", {"command": "true", "args": ["x" * 300_000]}),
+        ("/execute", {"code": "1", "env": big}),
+    ):
+        body = assert_error(await site.post(route, **body), 400, "INVALID_REQUEST")
+        assert "longer than this system takes" in body["message"]

@@ -207,3 +207,24 @@ async def test_a_full_quota_refuses_writes(make_site):
     refused = await site.post("/files/write", path="more", content="x" * 600_000)
     assert_error(refused, 400, "FILE_OPERATION_FAILED")
     assert sorted(os.listdir(site.workspace)) == ["half"]
+
+
+async def test_a_path_of_thousands_of_levels(site):
+    deep = "/".join(["d"] * 5000)
+    for path in (deep, "/".join(["d"] * 2040), "x" * 100_000):
+        answer = await site.post("/files/mkdir", path=path)
+        assert_error(answer, 400, "INVALID_PATH")
+        assert len(answer.content) < 100_000
+        assert_error(await site.post("/files/write", path=path, content=""), 400, "INVALID_PATH")
+    fits = "/".join(["e"] * ((4000 - len(str(site.workspace))) // 2))  # more levels than Python's stack
+    assert (await site.post("/files/mkdir", path=fits)).status_code == 200
+    assert os.path.isdir(site.workspace / fits)
+    assert (await site.http.delete("/files/remove", params={"path": "e"})).status_code == 200
+    assert os.listdir(site.workspace) == []
+
+
+async def test_a_chain_of_links_longer_than_the_stack(site):
+    for i in range(1500):
+        os.symlink(f"l{i + 1}", site.workspace / f"l{i}")
+    for route in ("/files/list", "/files/read", "/files/download"):
+        assert (await site.get(route, path="l0")).json()["code"] in ("INVALID_PATH", "FILE_NOT_FOUND")

@@ -123,9 +123,35 @@ async def test_a_bug_answers_in_the_agents_shape_and_logs_no_values(site, monkey
     def broken(*_):
         raise RuntimeError(" ".join(["secret", "value"]))
 
-    monkeypatch.setattr("hopx_tui.agent.files.read_text", broken)
+    monkeypatch.setattr("hopx_tui.agent.reading.read_text", broken)
     answer = await site.get("/files/read", path="x")
     assert_error(answer, 500, "INTERNAL_ERROR")
     logged = capfd.readouterr().err
     assert "RuntimeError" in logged
     assert "secret value" not in logged
+
+
+DEEP = b"[" * 100_000 + b"]" * 100_000
+BODIES = [
+    ("POST", "/files/write"), ("POST", "/files/mkdir"), ("POST", "/commands/run"), ("POST", "/commands/background"),
+    ("POST", "/execute"), ("POST", "/execute/background"), ("PUT", "/env"), ("PATCH", "/env"),
+    ("POST", "/processes/1/signal"),
+]  # fmt: skip
+
+
+@pytest.mark.parametrize(("method", "route"), BODIES)
+async def test_bodies_no_parser_likes(site, method, route):
+    answer = await site.http.request(method, route, content=b'{"x":' + DEEP + b"}")
+    assert_error(answer, 400, "INVALID_JSON")
+    for body in (DEEP, b'{"path":' + DEEP + b"}"):  # refused for what is there before what is in it is looked at
+        assert (await site.http.request(method, route, content=body)).status_code == 400
+    for coding in ("gzip", "deflate"):
+        headers = {"Content-Encoding": coding}
+        answer = await site.http.request(method, route, content=b"\x1f\x8bjunk" * 9, headers=headers)
+        assert (answer.status_code, answer.json()["code"]) == (400, "INVALID_REQUEST")
+
+
+async def test_an_upload_of_junk_in_gzip(site):
+    headers = {"Content-Type": "multipart/form-data; boundary=x", "Content-Encoding": "gzip"}
+    answer = await site.http.post("/files/upload", content=b"junk" * 100, headers=headers)
+    assert (answer.status_code, answer.json()["code"]) == (400, "INVALID_REQUEST")

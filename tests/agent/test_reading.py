@@ -4,12 +4,13 @@ from __future__ import annotations
 
 import asyncio
 import os
+import threading
 
 import pytest
 
 from hopx_tui.agent.errors import AgentError
 from hopx_tui.agent.paths import Location
-from hopx_tui.agent.reading import open_regular, read_text, requested_span
+from hopx_tui.agent.reading import TEXT_LIMIT, open_regular, read_text, requested_span
 from tests.agent.conftest import assert_error
 
 
@@ -133,3 +134,49 @@ async def test_a_file_that_shrinks_breaks_the_connection(site):
         pass
     assert received < 1 << 30
     writer.transport.abort()
+
+
+async def test_the_largest_text(site):
+    (site.workspace / "big").write_bytes(b"x" * (TEXT_LIMIT + 1))
+    error = assert_error(await site.get("/files/read", path="big"), 400, "FILE_OPERATION_FAILED")
+    assert "/files/download" in error["message"]
+    read = await site.get("/files/read", path="big", limit=1 << 30)
+    assert "X-Request-ID" in read.headers
+    read = read.json()
+    assert (len(read["content"]), read["truncated"], read["size"]) == (TEXT_LIMIT, True, TEXT_LIMIT + 1)
+
+
+async def test_large_reads_take_turns(site, monkeypatch):
+    (site.workspace / "big").write_bytes(b"\x01" * (3 << 20))
+    plain, under_way, most = read_text, 0, 0
+    guard = threading.Lock()
+
+    def watched(location, limit):
+        nonlocal under_way, most
+        with guard:
+            under_way += 1
+            most = max(most, under_way)
+        try:
+            return plain(location, limit)
+        finally:
+            with guard:
+                under_way -= 1
+
+    monkeypatch.setattr("hopx_tui.agent.reading.read_text", watched)
+    answers = await asyncio.gather(*(site.get("/files/read", path="big") for _ in range(6)))
+    assert {len(answer.json()["content"]) for answer in answers} == {3 << 20}
+    assert most == 1
+    head = await site.http.head("/files/read", params={"path": "big"})
+    assert (head.status_code, head.content) == (200, b"")
+
+
+async def test_a_client_that_takes_nothing_does_not_keep_the_turn(site, monkeypatch):
+    monkeypatch.setattr("hopx_tui.agent.reading.SEND_SECONDS", 0.2)
+    (site.workspace / "big").write_bytes(b"x" * (12 << 20))
+    reader, writer = await asyncio.open_connection("127.0.0.1", site.port, limit=1024)
+    token = site.headers["Authorization"]
+    head = f"GET /files/read?path=big HTTP/1.1\r\nHost: 127.0.0.1:{site.port}\r\nAuthorization: {token}\r\n\r\n"
+    writer.write(head.encode())
+    await reader.readline()
+    assert len((await site.get("/files/read", path="big")).json()["content"]) == 12 << 20
+    writer.close()

@@ -295,3 +295,14 @@ def test_a_big_upload_takes_no_memory(agent, tmp_path):
         with client.stream("GET", "/files/download", params={"path": "big"}) as stream:
             assert sum(len(piece) for piece in stream.iter_raw(1 << 20)) == size
     assert high_water() - before < 40 << 20
+
+
+def test_what_a_killed_agent_left_is_removed(tmp_path):
+    left = tmp_path / "workspace" / "sub" / ".hopx-upload-0123456789abcdef"
+    left.parent.mkdir(parents=True)
+    left.write_bytes(b"half")
+    running = RunningAgent(tmp_path)
+    try:
+        wait_until(lambda: not left.exists(), what="the leftover is gone")
+    finally:
+        running.close()

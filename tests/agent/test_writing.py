@@ -6,13 +6,14 @@ import os
 import shutil
 import subprocess
 import sys
+import time
 
 import pytest
 
 from hopx_tui.agent.disk import DiskWatch
 from hopx_tui.agent.errors import AgentError
 from hopx_tui.agent.paths import Location
-from hopx_tui.agent.writing import parse_mode, write_file
+from hopx_tui.agent.writing import parse_mode, remove_leftovers, write_file
 
 
 @pytest.mark.parametrize(
@@ -83,3 +84,20 @@ def test_enospc_itself_is_explained(tmp_path, monkeypatch):
     monkeypatch.undo()
     assert caught.value.code == "FILE_OPERATION_FAILED"
     assert os.listdir(tmp_path) == []
+
+
+def test_leftovers_are_old_drafts_and_nothing_else(tmp_path):
+    (tmp_path / "a" / "b").mkdir(parents=True)
+    outside = tmp_path / "outside"
+    outside.mkdir()
+    name = ".hopx-upload-0123456789abcdef"
+    kept = [".hopx-upload-notes", ".hopx-upload-0123456789abcdef.txt", "x.hopx-upload-0123456789abcdef"]
+    drafts = [outside / name, tmp_path / "a" / name, tmp_path / "a" / "b" / name]
+    for path in (*drafts, *(tmp_path / "a" / other for other in kept)):
+        path.write_bytes(b"x")
+    (tmp_path / "a" / "link").symlink_to(outside)
+    roots = (os.fsencode(tmp_path / "a"), b"/nonexistent")
+    assert remove_leftovers(roots, before=0.0) == 0
+    assert remove_leftovers(roots, before=time.time() + 1) == 2
+    assert sorted(os.listdir(tmp_path / "a")) == sorted([*kept, "b", "link"])
+    assert (outside / name).exists()

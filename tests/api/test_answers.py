@@ -118,3 +118,13 @@ def test_hints() -> None:
     assert missing.details == {"missing_dependencies": ["xvfb"]}
     assert error(418).hint == ""
     assert "https://there" in error(301, location="https://there").message
+
+
+def test_hostile_fields_of_an_error() -> None:
+    deep = "[" * 900 + "]" * 900
+    body = '{"error":"no\u202eon","code":%s,"request_id":%s,"retry_after":%s,"details":{"missing_dependencies":[%s]}}'
+    error = error_from_answer(429, {}, (body % (deep, deep, "9" * 400, deep)).encode(), what="ask")
+    assert (error.message, error.code, error.request_id, error.retry_after) == ("ask: no on", None, None, None)
+    assert error_from_answer(429, {"retry-after": "1e300"}, b"", what="ask").retry_after == 3600
+    never = {"retry-after": "Mon, 01 Jan 99999 00:00:00 GMT"}
+    assert error_from_answer(429, never, b"", what="ask").retry_after is None

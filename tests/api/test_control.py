@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import json
 from datetime import UTC, datetime, timedelta
+from pathlib import Path
 from typing import Any
 
 import httpx
@@ -24,7 +25,7 @@ from hopx_tui.api.errors import (
     ServerError,
     TimedOut,
 )
-from hopx_tui.api.models import Sandbox
+from hopx_tui.api.models import Sandbox, SandboxPage
 from tests.fake_cloud import FakeCloud
 
 
@@ -236,8 +237,74 @@ async def test_agents_are_kept_moved_and_forgotten(control: ControlPlane) -> Non
     control.forget("a")
     control.forget("a")
     assert control.agent(row) is not agent
+
+
+HOSTS = ["http://[::1", "javascript:x", "http://a b", "http://", "ftp://a", "http://a:99999", "http://a\n\u202eb", "::"]
+
+
+@pytest.mark.parametrize("host", HOSTS)
+async def test_an_agent_without_a_usable_address(cloud: FakeCloud, control: ControlPlane, host: str) -> None:
+    row = Sandbox("a", "running", public_host=host)
+    agent = control.agent(row)
+    for call in (agent.system, agent.info, lambda: agent.download("/a", Path("nowhere")), agent.processes):
+        with pytest.raises(ApiError, match="The address the server tells for sandbox a cannot be used") as caught:
+            await call()
+        assert str(caught.value).isprintable()
+    with pytest.raises(ApiError, match="cannot be used"):
+        agent.terminal(80, 24)
+    assert cloud.requests == []  # no token was asked for
+    box = await control.get(cloud.id_of(0))
+    assert control.agent(Sandbox("a", "running", public_host=box.public_host)) is agent
+    assert agent.origin == box.public_host
+    assert agent.terminal(80, 24)
+
+
+async def test_an_agent_without_an_address(control: ControlPlane) -> None:
     with pytest.raises(Conflict, match="no address"):
-        control.agent(Sandbox("b", "creating"))
+        await control.agent(Sandbox("b", "creating")).system()
+
+
+async def test_a_host_name_that_no_resolver_takes(control: ControlPlane) -> None:
+    agent = control.agent(await control.create("base"))
+    agent.move("http://" + "a" * 300 + ".invalid")
+    with pytest.raises(ApiError):
+        await agent.health()
+
+
+async def test_a_list_without_end_is_cut(control: ControlPlane, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("hopx_tui.api.control.MOST_ROWS", 250)
+    asked = 0
+
+    async def page(*_: object) -> SandboxPage:
+        nonlocal asked
+        asked += 1
+        return SandboxPage([Sandbox(f"{asked}-{i}", "running") for i in range(100)], f"cursor {asked}", True)
+
+    monkeypatch.setattr(control, "list_page", page)
+    rows: list[Sandbox] = []
+
+    async def collect() -> None:
+        async for some in control.iter_pages():
+            rows.extend(some)
+
+    with pytest.raises(BadResponse, match="only the first 250 are shown"):
+        await collect()
+    assert (len(rows), asked) == (250, 3)
+    monkeypatch.setattr("hopx_tui.api.control.MOST_PAGES", 2)
+    with pytest.raises(BadResponse, match="only the first 200 are shown"):
+        await collect()
+
+
+async def test_answers_have_a_largest_size(control: ControlPlane, cloud: FakeCloud) -> None:
+    row = await control.get(cloud.id_of(0))
+    pad = b" " * (17 << 20)
+    cloud.knobs.body = {"/v1/sandboxes/x": pad + b"{}", "/files/list": pad + b'{"files":[]}'}
+    with pytest.raises(BadResponse, match="larger than 16 MiB"):
+        await control.get("x")
+    assert await control.agent(row).list_files("/") == []
+    cloud.knobs.body["/files/list"] = pad * 4
+    with pytest.raises(BadResponse, match="larger than 64 MiB"):
+        await control.agent(row).list_files("/")
 
 
 async def test_the_token_of_create_is_used(control: ControlPlane, cloud: FakeCloud) -> None:

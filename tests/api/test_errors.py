@@ -43,3 +43,13 @@ def test_the_client_loads_websockets_only_for_a_terminal() -> None:
     code = "import sys, hopx_tui.api.control\nprint('websockets' in sys.modules, 'aiohttp' in sys.modules)"
     done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True, timeout=60)
     assert done.stdout.strip() == "False False"
+
+
+def test_texts_are_short_and_on_one_line() -> None:
+    error = NotFound("a\u202eb\nc  d\u2028" + "x" * 10_000_000, hint="\x1b[2J" + "y" * 10_000_000)
+    assert error.message.startswith("a b c  d xxx")
+    assert (len(error.message), len(error.hint)) == (500, 500)
+    assert str(error).isprintable()
+    assert error.args[0] == error.message
+    error.message = error.hint = "\u2066z"
+    assert (error.message, error.hint) == (" z", " z")

@@ -125,3 +125,12 @@ async def test_cancelling_one_waiter_leaves_the_others() -> None:
     assert (await second).value == "t1"
     with pytest.raises(asyncio.CancelledError):
         await first
+
+
+async def test_a_token_of_the_year_one() -> None:
+    early = Token("a", datetime(1, 1, 1, 0, 30, tzinfo=UTC))
+
+    async def refresh() -> Token:
+        return Token("b")
+
+    assert (await TokenKeeper(refresh, token=early).get()).value == "b"

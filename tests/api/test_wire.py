@@ -217,3 +217,65 @@ def test_any_bytes_are_json_or_a_bad_response(body: bytes) -> None:
         decode_any(body, what="x")
     except BadResponse:
         pass
+
+
+SYSTEM = (
+    '{{"cpu":{{"usage_percent":{0}}},"memory":{{"total":{1},"used":{1},"free":{1}}},"disk":{{"total":9,"used":4}}}}'
+)
+
+
+@pytest.mark.parametrize("figure", ["1e308", "-1", "9" * 19, "-" + "9" * 400, '"1e300"'])
+def test_impossible_figures_count_as_none(figure: str) -> None:
+    system = read(SYSTEM.format(figure, figure).encode(), System)
+    assert (system.cpu.usage_percent, system.memory.total, system.memory.used, system.memory.free) == (0, 0, 0, 0)
+    assert (system.disk.total, system.disk.used) == (9, 4)
+
+
+@pytest.mark.parametrize("figure", ["1e400", "NaN", "Infinity", "9" * 5000])
+def test_what_is_no_figure_is_refused(figure: str) -> None:
+    with pytest.raises(BadResponse, match="bad cpu"):
+        read(SYSTEM.format(figure, 1).encode(), System)
+    row = read(b'{"id":"a","status":"running","timeout_seconds":%s}' % figure.encode(), Sandbox)
+    assert row.timeout_seconds is None
+
+
+def test_impossible_figures_of_processes_and_files() -> None:
+    big = 10**400
+    row = {"pid": 7, "rss": big, "nice": big, "cpu_percent": 1e308, "threads": -3}
+    (process,) = read({"processes": [row]}, ProcessList).processes
+    assert (process.rss_bytes, process.nice, process.cpu_percent, process.threads) == (None, None, 0.0, None)
+    for pid in (0, -1, big):  # signals to these would go to others
+        assert [one.pid for one in read({"processes": [{"pid": pid}, {"pid": 5}]}, ProcessList).processes] == [5]
+    files = [{"name": "a", "path": "/a", "size": figure} for figure in (big, -1)]
+    assert [file.size for file in read({"files": files}, FileList).files] == [0, 0]
+
+
+def test_long_texts_are_cut_and_long_addresses_left_out() -> None:
+    long = "x" * 10_000_000
+    row = sandbox(status=long, template_name=long, region=long, public_host=long, preview_url=long, status_reason=long)
+    assert {len(text) for text in (row.status, row.template_name, row.region, row.status_reason)} == {512}
+    assert (row.public_host, row.preview_url) == ("", None)
+    boxes = [{"id": each, "status": "running"} for each in (long, "b")]
+    page = read({"data": boxes, "next_cursor": long}, SandboxPage)
+    assert ([one.id for one in page.data], page.next_cursor) == (["b"], None)
+    with pytest.raises(BadResponse) as caught:
+        read({"id": long, "status": "running"}, Sandbox)
+    assert len(str(caught.value)) < 500
+    (process,) = read({"processes": [{"pid": 1, "name": long, "command": long}]}, ProcessList).processes
+    assert (len(process.name), len(process.command)) == (512, 4096)
+    files = read({"files": [{"name": long, "path": "/" + long}, {"name": "a", "path": "/a"}]}, FileList).files
+    assert [file.path for file in files] == ["/a"]
+
+
+def test_nesting_in_a_field_of_another_kind() -> None:
+    deep = b"[" * 900 + b"]" * 900
+    row = read(b'{"id":"a","status":"running","internet_access":%s,"region":%s}' % (deep, deep), Sandbox)
+    assert (row.internet_access, row.region) == (True, "")
+
+
+TURNING = "\u202a\u202b\u202c\u202d\u202e\u2066\u2067\u2068\u2069\u200e\u200f\u061c\u2028\u2029\x1b"
+
+
+@pytest.mark.parametrize("character", TURNING)
+def test_plain_holds_nothing_that_turns_or_breaks_a_line(character: str) -> None:
+    assert plain(f"a{character}b") == "a b"

@@ -134,3 +134,18 @@ def ticks(sandbox):
             fields = Path(f"/proc/{pid}/stat").read_bytes().rpartition(b")")[2].split()
             total += int(fields[11]) + int(fields[12])
     return total
+
+
+def parent(pid):
+    """The parent of a process on this machine."""
+    return int(Path(f"/proc/{pid}/stat").read_bytes().rpartition(b")")[2].split()[1])
+
+
+def tree(pid):
+    """The processes right below one, and below those."""
+    found = []
+    for name in os.listdir("/proc"):
+        with contextlib.suppress(OSError, ValueError):
+            if parent(int(name)) == pid:
+                found += [int(name), *tree(int(name))]
+    return found

@@ -2,11 +2,13 @@
 
 import os
 import shutil
+import signal
 import subprocess
 
 import pytest
 
-from tests.engine.driver import inside, isolation_works, until
+from hopx_tui.engine.bubblewrap import UPLINK_TRIES
+from tests.engine.driver import inside, isolation_works, living, tree, until
 
 pytestmark = pytest.mark.skipif(not isolation_works(), reason="no sandboxes on this machine")
 
@@ -81,6 +83,48 @@ def test_no_pasta_is_left(engines):
     engine.process.wait()
     until(lambda: not any(alive(pid) for pid in children), "pasta and bwrap to end", 10)
     engines("--isolation", "bwrap")  # sweeps the control groups
+
+
+def test_another_pasta_takes_over_when_one_dies(engine, sandbox):
+    if engine.api.get("/health").json()["network"] != "own":
+        pytest.skip("pasta does not work here")
+
+    def routes():
+        return len(inside(sandbox, "tail -n +2 /proc/net/route").splitlines())
+
+    def pastas():
+        namespace = os.readlink(f"/proc/{min(living(sandbox))}/ns/net")
+        return [pid for pid in tree(engine.process.pid) if names_network(pid, namespace)]
+
+    assert routes()
+    before = pastas()
+    assert before
+    for pid in before:
+        os.kill(pid, signal.SIGKILL)
+    until(lambda: [e for e in engine.events() if e["event"] == "network_lost"], "the loss to be told", 5)
+    until(lambda: [e for e in engine.events() if e["event"] == "network_restored"], "another pasta", 10)
+    assert routes()
+    assert engine.get(sandbox["id"]).json()["status_reason"] is None
+    assert pastas() != before
+    for pid in before:
+        assert not os.path.exists(f"/proc/{pid}"), "a zombie is left"
+    for _ in range(UPLINK_TRIES):
+        for pid in until(pastas, "pasta"):
+            os.kill(pid, signal.SIGKILL)
+            until(lambda pid=pid: not os.path.exists(f"/proc/{pid}"), "the reaping")
+    until(lambda: engine.get(sandbox["id"]).json()["status_reason"] == "network_lost", "the honest word", 5)
+    assert engine.status(sandbox) == "running"
+    assert inside(sandbox, "echo works") == "works\n"
+
+
+def names_network(pid, namespace):
+    """Whether a pasta of ours serves a process of this network namespace."""
+    try:
+        with open(f"/proc/{pid}/cmdline", "rb") as file:
+            words = file.read().split(b"\0")
+        return b"pasta" in words[0] and os.readlink(f"/proc/{int(words[-2])}/ns/net") == namespace
+    except (OSError, ValueError, IndexError):
+        return False
 
 
 def alive(pid):

@@ -35,6 +35,7 @@ def test_version_2_uses_the_nearest_parent_that_hands_its_controllers_down(tmp_p
     found = candidates(mounts((tmp_path, "cgroup2", "nsdelegate")), "0::/user/app\n", "n")
     assert found.memory == found.freezer == tmp_path / "user" / "n"
     assert found.cpu is None
+    assert found.pids == found.memory
     assert found.version == 2
     assert found.folders == [tmp_path / "user" / "n"]
 
@@ -107,3 +108,14 @@ def test_what_is_frozen_dies_by_sigkill_and_the_sweep_finds_it(real):
         sweep(real.folders)  # as the next engine does after a kill -9
         until(lambda: sleeper.poll() is not None, "the death")
     assert not Path(real.freezer).exists() or not list(Path(real.freezer).glob("sleeper"))
+
+
+def test_a_limit_on_processes_is_written_where_there_is_a_controller(tmp_path):
+    folder = tmp_path / "pids" / "ours"
+    folder.mkdir(parents=True)
+    found = candidates(mounts((tmp_path / "pids", "cgroup", "pids")), "4:pids:/ours\n", "n")
+    assert (found.pids, found.version) == (folder / "n", 1)
+    found.pids.mkdir()
+    group = Group(found, "s")
+    group.make(Limits(1, 64, 64))
+    assert (folder / "n" / "s" / "pids.max").read_text() == "4096"

@@ -61,11 +61,23 @@ def test_port_and_key_outlive_a_restart(state):
 def test_a_killed_daemon_is_replaced(state):
     first = start(state)
     os.kill(first["pid"], signal.SIGKILL)
-    until(lambda: not processes.is_alive(first["pid"], None), "the death")
-    assert command("status", "--state-dir", str(state)).returncode == 1
-    second = start(state)
+    second = start(state)  # at once: the first may still be dying
+    assert not processes.is_alive(first["pid"], None)
     assert second["started"]
-    assert second["url"] == first["url"]
+    assert (second["url"], second["api_key"]) == (first["url"], first["api_key"])
+
+
+def test_a_start_during_a_stop_brings_the_next_engine_up(state):
+    """The dashboard starts the engine again the moment it loses it."""
+    first = start(state)
+    stopping = subprocess.Popen([*MODULE, "stop", "--force", "--state-dir", str(state)], stdout=subprocess.DEVNULL)
+    until(lambda: not (state / "engine.json").exists() or not processes.is_alive(first["pid"], None), "the stop")
+    second = start(state)
+    assert stopping.wait(30) == 0
+    assert second["pid"] != first["pid"]
+    assert (second["url"], second["api_key"]) == (first["url"], first["api_key"])
+    shown = json.loads(command("status", "--json", "--state-dir", str(state)).stdout)
+    assert shown["pid"] == second["pid"]
 
 
 def test_stop_asks_when_sandboxes_run(state):
@@ -126,10 +138,28 @@ def test_broken_settings(state):
 
 def test_a_broken_port_file_means_not_running(state):
     state.mkdir()
-    for text in ("", "{", "[]", '{"pid": 1}', '{"pid": "x"}'):
+    whole = {"url": "http://127.0.0.1:1", "api_key": "k", "version": "1", "isolation": "none", "reason": None}
+    anyone = [json.dumps({**whole, "pid": os.getpid(), "start_ticks": ticks}) for ticks in (None, "x", True)]
+    for text in ("", "{", "[]", "[" * 100_000, '{"pid": 1}', '{"pid": "x"}', *anyone):
         (state / "engine.json").write_text(text)
         assert command("status", "--state-dir", str(state)).returncode == 1
+    assert "does not run" in command("stop", "--force", "--state-dir", str(state), timeout=10).stdout
     assert start(state)["started"]
+
+
+def test_an_impossible_port_in_the_settings_is_replaced(state):
+    first = start(state)
+    command("stop", "--state-dir", str(state))
+    for port in (99999999, "x"):
+        settings = json.loads((state / "settings.json").read_text())
+        (state / "settings.json").write_text(json.dumps({**settings, "port": port}))
+        shown = command("env", "--state-dir", str(state))
+        assert "Traceback" not in shown.stderr
+        second = start(state)
+        assert second["api_key"] == first["api_key"]
+        assert httpx.get(second["url"] + "/health", trust_env=False).status_code == 200
+        command("stop", "--state-dir", str(state))
+    assert "no usable port" in (state / "engine.log").read_text()
 
 
 def test_an_unusable_state_directory(tmp_path):

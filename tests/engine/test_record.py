@@ -41,6 +41,18 @@ def test_round_trip_keeps_unknown_keys(file):
         {"id": "other"},
         {"sequence": None},
         {"expires_at": "soon"},
+        {"created_at": 1e300},
+        {"created_at": float("nan")},
+        {"created_at": float("inf")},
+        {"created_at": -1},
+        {"expires_at": 1e17},
+        {"expires_at": 10**400},
+        {"timeout_seconds": float("nan")},
+        {"sequence": 10**30},
+        {"sequence": True},
+        {"vcpu": 0},
+        {"env_vars": {"A": 1}},
+        {"env_vars": {"A": "\0"}},
     ],
 )
 def test_what_makes_no_sense_is_refused(file, change):

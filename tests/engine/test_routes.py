@@ -207,3 +207,52 @@ def test_templates(engine):
     python = engine.api.get("/v1/templates", params={"language": "python"}).json()["data"]
     assert {row["language"] for row in python} == {"python"}
     assert engine.api.get("/v1/templates", params={"category": "no"}).json()["data"] == []
+
+
+def raw(engine, data):
+    """Send bytes; the status line and the rest of what comes back."""
+    with socket.create_connection(("127.0.0.1", int(engine.url.rpartition(":")[2])), 10) as connection:
+        connection.sendall(data)
+        collected = b""
+        while chunk := connection.recv(65536):
+            collected += chunk
+    head, _, body = collected.partition(b"\r\n\r\n")
+    return head, body
+
+
+@pytest.mark.parametrize(
+    "head",
+    [
+        "BAD METHOD / HTTP/1.1\r\nHost: {host}\r\n\r\n",
+        "B@D / HTTP/1.1\r\nHost: {host}\r\n\r\n",
+        "GET /" + "x" * 20_000 + " HTTP/1.1\r\nHost: {host}\r\n\r\n",
+        "GET /health HTTP/1.1\r\nHost: {host}\r\nA: b\0c\r\n\r\n",
+        "GET /health HTTP/1.1\r\nHost: {host}\r\nHost: {host}\r\nConnection: close\r\n\r\n",
+        "GET /health HTTP/1.1\r\nHost: {host}\r\nConnection: close\r\nExpect: nonsense\r\n\r\n",
+        "GET /nowhere HTTP/1.1\r\nHost: {host}\r\nConnection: close\r\nExpect: nonsense\r\n\r\n",
+        "POST /v1/sandboxes HTTP/1.1\r\nHost: {host}\r\nX-API-Key: {key}\r\nConnection: close\r\n"
+        "Content-Encoding: gzip\r\nContent-Length: 4\r\n\r\njunk",
+        "POST /v1/sandboxes HTTP/1.1\r\nHost: {host}\r\nX-API-Key: {key}\r\nConnection: close\r\n"
+        "Transfer-Encoding: chunked\r\n\r\nzz\r\n",
+        "\x16\x03\x01\r\n\r\n",
+    ],
+)
+def test_what_is_no_http_gets_json(engine, head):
+    text = head.format(host=engine.url.removeprefix("http://"), key=engine.key)
+    top, body = raw(engine, text.encode("latin-1"))
+    assert top.split(b" ", 2)[1] == b"400", top
+    assert b"content-type: application/json" in top.lower()
+    error = json.loads(body)["error"]
+    assert error["code"] == "VALIDATION_ERROR"
+    assert error["request_id"].encode() in top
+
+
+def test_deep_json_and_too_much_environment(engine):
+    deep = b'{"env_vars":' + b"[" * 200_000 + b"]" * 200_000 + b"}"
+    big = json.dumps({"template_name": "base", "env_vars": {"A": "x" * 70_000}}).encode()
+    many = json.dumps({"template_name": "base", "env_vars": {f"A{n}": "x" * 100 for n in range(1000)}}).encode()
+    for body in (deep, b"[" * 1_000_000, b'{"x":' * 100_000, big, many):
+        answer = engine.api.post("/v1/sandboxes", content=body)
+        assert answer.status_code == 400
+        assert answer.json()["error"]["code"] == "VALIDATION_ERROR"
+    assert "65536" in engine.api.post("/v1/sandboxes", content=many).json()["error"]["message"]

@@ -1,12 +1,16 @@
 """One sandbox on the real engine: what it sees, its transitions, its end."""
 
+import contextlib
+import os
+import signal
 import time
 from concurrent.futures import ThreadPoolExecutor
+from pathlib import Path
 
 import httpx
 import pytest
 
-from tests.engine.driver import facts, inside, living, ticks, until
+from tests.engine.driver import facts, inside, living, parent, ticks, tree, until
 
 NOW = {"pause": "paused", "resume": "running", "stop": "stopped", "start": "running"}
 MATRIX = [
@@ -152,3 +156,41 @@ def test_a_sandbox_can_be_killed_while_it_is_created(engine):
         assert engine.kill(rows[0]).status_code == 200
         assert waiting.result().status_code == 404
     assert not living(rows[0])
+
+
+@pytest.mark.parametrize("target", ["agent", "supervisor", "init"])
+def test_a_death_while_paused_is_noticed(engine, sandbox, level, target):
+    inside(sandbox, "sleep 1000 >/dev/null 2>&1 &")
+    assert engine.move(sandbox, "pause").status_code == 200
+    agent = min(living(sandbox))
+    if target == "agent":
+        victim = agent
+        if level == "bwrap":
+            victim = min(pid for pid in living(sandbox) if b"stub_agent" in command_line(pid))
+    else:
+        if target == "init" and level == "none":
+            pytest.skip("there is no init at this level")
+        rows = {pid: parent(pid) for pid in tree(engine.process.pid)}
+        mine = [pid for pid in rows if pid in ancestors(agent)]
+        victim = mine[0] if target == "supervisor" else mine[1]
+    os.kill(victim, signal.SIGKILL)
+    until(lambda: engine.status(sandbox) == "stopped", "the death to be noticed", 5)
+    assert engine.get(sandbox["id"]).json()["status_reason"] == "agent_died"
+    until(lambda: not living(sandbox), "the rest to die", 5)
+    assert engine.move(sandbox, "start").status_code == 200
+    assert inside(sandbox, "echo back") == "back\n"
+
+
+def command_line(pid):
+    with contextlib.suppress(OSError):
+        return Path(f"/proc/{pid}/cmdline").read_bytes()
+    return b""
+
+
+def ancestors(pid):
+    """A process and those above it."""
+    found = []
+    while pid > 1:
+        found.append(pid)
+        pid = parent(pid)
+    return found

@@ -1,9 +1,16 @@
 """Many sandboxes: creation at once, pages under churn, expiry, and what a restart brings back."""
 
+import asyncio
 import json
 import time
 from concurrent.futures import ThreadPoolExecutor
 
+import pytest
+
+from hopx_tui.engine.cgroups import Limits
+from hopx_tui.engine.events import EventLog
+from hopx_tui.engine.paths import StateDir
+from hopx_tui.engine.sandboxes import BOOTS_AT_ONCE, Sandboxes
 from tests.engine.driver import inside, living, until
 
 
@@ -105,16 +112,18 @@ def test_a_restart_keeps_files_ports_key_and_old_tokens(engines, level):
 
 def test_what_is_broken_is_set_aside_and_the_rest_loads(engines):
     first = engines("--isolation", "none")
-    good, bad, worse = first.create(), first.create(), first.create()
+    good, bad, worse, worst = first.create(), first.create(), first.create(), first.create()
     first.close()
     folder = first.state / "sandboxes"
     (folder / bad["id"] / "meta.json").write_text("{half")
     (folder / worse["id"] / "meta.json").write_text(json.dumps({"id": worse["id"], "port": "no"}))
+    meta = folder / worst["id"] / "meta.json"
+    meta.write_text(json.dumps({**json.loads(meta.read_text()), "created_at": float("nan")}))
     (folder / "unfinished").mkdir()
     second = engines("--isolation", "none")
     assert [row["id"] for row in second.api.get("/v1/sandboxes").json()["data"]] == [good["id"]]
     aside = sorted(path.name.split("-")[0] for path in (first.state / "set-aside").iterdir())
-    assert aside == sorted([bad["id"], worse["id"]])
+    assert aside == sorted([bad["id"], worse["id"], worst["id"]])
     told = [event["sandbox_id"] for event in second.events() if event["event"] == "set_aside"]
     assert sorted(told) == aside
     assert not (folder / "unfinished").exists()
@@ -133,3 +142,64 @@ def test_a_taken_port_is_replaced(engines):
     assert now["public_host"] not in (sandbox["public_host"], other.url)
     assert second.move(sandbox, "start").status_code == 200
     assert inside(now, "echo hi") == "hi\n"
+
+
+class SlowSession:
+    """Stands in for a run; counts how many start at a time."""
+
+    alive = True
+    memory_kills = 0
+    starting = most = 0
+
+    async def start(self):
+        kind = type(self)
+        kind.starting += 1
+        kind.most = max(kind.most, kind.starting)
+        await asyncio.sleep(0.01)
+        kind.starting -= 1
+
+    async def stop(self):
+        self.alive = False
+
+    async def end(self):
+        self.alive = False
+
+
+@pytest.fixture
+async def slow(tmp_path):
+    """Sandboxes that boot slowly."""
+    SlowSession.starting = SlowSession.most = 0
+    state = StateDir(tmp_path)
+    state.prepare()
+    events = EventLog(state.events, time.time)
+    made = Sandboxes(state, open_session=lambda *_: SlowSession(), events=events)
+    yield made
+    await made.close()
+
+
+async def test_many_at_once_wait_for_their_turn(slow):
+    def create():
+        return slow.create(
+            template_id="1",
+            template_name="base",
+            limits=Limits(1, 64, 64),
+            internet_access=True,
+            timeout_seconds=None,
+            env_vars={},
+        )
+
+    made = await asyncio.gather(*(create() for _ in range(60)))
+    assert {each.status for each in made} == {"running"}
+    assert SlowSession.most == BOOTS_AT_ONCE
+    await asyncio.gather(*(each.stop() for each in made))
+    SlowSession.most = 0
+    await asyncio.gather(*(slow.start(each.record.id) for each in made))
+    assert {each.status for each in made} == {"running"}
+    assert SlowSession.most == BOOTS_AT_ONCE
+    waiting = [asyncio.create_task(create()) for _ in range(30)]
+    await asyncio.sleep(0)
+    await asyncio.sleep(0)
+    last = max((each for each in slow.page(100, None, "creating", None)[0]), key=lambda each: each.record.sequence)
+    await slow.kill(last.record.id)  # one that still waits: at once, not when its turn comes
+    ended = await asyncio.gather(*waiting, return_exceptions=True)
+    assert [str(each) for each in ended if isinstance(each, Exception)] == [f"Sandbox {last.record.id} not found"]

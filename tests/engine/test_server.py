@@ -1,12 +1,15 @@
 """The engine as a process: nothing survives it, it ends by itself, its control groups go with it."""
 
+import contextlib
+import os
 import signal
+import subprocess
 from pathlib import Path
 
 import httpx
 import pytest
 
-from tests.engine.driver import Engine, inside, living, until
+from tests.engine.driver import Engine, inside, living, tree, until
 
 
 @pytest.mark.parametrize("paused", [False, True], ids=["running", "paused"])
@@ -72,7 +75,7 @@ def test_it_ends_when_idle_but_not_while_something_runs(engines):
 def test_limits_that_are_called_hard_have_a_group(engines, level):
     engine = engines("--isolation", level)
     sandbox = engine.create()
-    for controller in ("memory", "cpu"):
+    for controller, name in (("memory", "memory"), ("cpu", "cpu"), ("pids", "processes")):
         lines = [
             line
             for pid in living(sandbox)
@@ -80,7 +83,7 @@ def test_limits_that_are_called_hard_have_a_group(engines, level):
             if controller in line.split(":")[1].split(",") or line.startswith("0::")
         ]
         grouped = any(line.endswith(sandbox["id"]) for line in lines)
-        assert grouped or sandbox["enforced"][controller] != "hard"
+        assert grouped or sandbox["enforced"][name] != "hard"
 
 
 def test_the_real_agent_serves(engines, level):
@@ -96,3 +99,78 @@ def test_the_real_agent_serves(engines, level):
 
 def engine_health(sandbox):
     return httpx.get(sandbox["public_host"] + "/health", trust_env=False).json()
+
+
+@pytest.mark.parametrize("paused", [False, True], ids=["running", "paused"])
+@pytest.mark.parametrize("target", ["server", "supervisor"])
+def test_the_death_of_either_process_of_the_real_agent_is_noticed(engine_of_real_agents, target, paused):
+    engine = engine_of_real_agents
+    sandbox = engine.create()
+    if paused:
+        assert engine.move(sandbox, "pause").status_code == 200
+    supervisor = next(pid for pid in tree(engine.process.pid) if comm(pid) == "hopx-supervisor")
+    os.kill(supervisor if target == "supervisor" else tree(supervisor)[0], signal.SIGKILL)
+    until(lambda: engine.status(sandbox) == "stopped", "the death to be noticed", 8)
+    assert engine.get(sandbox["id"]).json()["status_reason"] == "agent_died"
+    assert engine.move(sandbox, "start").status_code == 200
+    engine.kill(sandbox)
+
+
+@pytest.fixture(scope="module")
+def engine_of_real_agents(level, tmp_path_factory):
+    engine = Engine(tmp_path_factory.mktemp("real"), "--isolation", level, agent=None)
+    yield engine
+    engine.close()
+
+
+def comm(pid):
+    with contextlib.suppress(OSError):
+        return Path(f"/proc/{pid}/comm").read_text().strip()
+    return ""
+
+
+@pytest.fixture
+def small_disk(tmp_path):
+    """A file system of 3 MiB."""
+    folder = tmp_path / "disk"
+    folder.mkdir()
+    options = ["-o", "size=3m", "none", str(folder)]
+    if subprocess.run(["mount", "-t", "tmpfs", *options], capture_output=True, check=False).returncode:
+        pytest.skip("no file system can be mounted here")
+    yield folder
+    subprocess.run(["umount", "-l", str(folder)], check=True)
+
+
+def fill(folder):
+    with open(folder / "filler", "ab", buffering=0) as file, contextlib.suppress(OSError):
+        while True:
+            file.write(b"x" * 65536)
+    with open(folder / "filler", "ab", buffering=0) as file, contextlib.suppress(OSError):
+        while True:
+            file.write(b"x")
+
+
+@pytest.mark.parametrize("number", [signal.SIGTERM, signal.SIGKILL])
+def test_a_full_state_disk_does_not_prevent_a_start(engines, level, small_disk, number):
+    first = engines("--isolation", level, state=small_disk / "state")
+    sandbox = first.create()
+    fill(small_disk)
+    first.close(number)
+    fill(small_disk)
+    second = engines("--isolation", "auto" if level == "bwrap" else level, state=small_disk / "state")
+    assert (second.url, second.key) == (first.url, first.key)
+    assert second.facts["isolation"] == level
+    assert second.status(sandbox) == "stopped"
+    (small_disk / "more").touch()
+    assert second.kill(sandbox).status_code == 200
+    assert second.get(sandbox["id"]).status_code == 404
+
+
+def test_ports_outlive_a_kill_9_at_once(engines, level):
+    first = engines("--isolation", level)
+    made = [first.create() for _ in range(3)]
+    first.process.send_signal(signal.SIGKILL)
+    second = engines("--isolation", level)  # while the first is dying
+    assert second.url == first.url
+    for each in made:
+        assert second.get(each["id"]).json()["public_host"] == each["public_host"]

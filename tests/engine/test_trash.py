@@ -3,6 +3,7 @@
 import json
 import os
 
+from hopx_tui.engine import trash as trash_module
 from hopx_tui.engine.events import EventLog
 from hopx_tui.engine.trash import Trash, delete
 from tests.engine.driver import until
@@ -36,6 +37,51 @@ def test_permissions_and_links_do_not_stop_it(tmp_path):
     assert outside.exists()
     delete(victim)
     outside.rmdir()
+
+
+def test_the_thread_outlives_what_it_cannot_delete(tmp_path, monkeypatch):
+    told = []
+    errors = [OSError(5, "I/O error"), RecursionError(), ValueError("embedded null byte")]
+
+    def failing(path):
+        if errors:
+            raise errors.pop()
+        return delete(path)
+
+    monkeypatch.setattr(trash_module, "delete", failing)
+    folder = tmp_path / "trash"
+    folder.mkdir()
+    trash = Trash(folder, lambda name, reason: told.append((name, reason)))
+    for name in "abcd":
+        (tmp_path / name).mkdir()
+        trash.throw(tmp_path / name)
+    until(lambda: len(list(folder.iterdir())) == 3, "the fourth")
+    assert [name[0] for name, _ in told] == ["a", "b", "c"]
+    assert all(reason for _, reason in told)
+
+
+def test_depth_permissions_links_and_fifos_at_once(tmp_path):
+    outside = tmp_path / "outside"
+    (outside / "kept").mkdir(parents=True)
+    victim = tmp_path / "victim"
+    victim.mkdir()
+    here = os.open(victim, os.O_RDONLY)
+    for number in range(1500):
+        os.mkdir("d" * 200, dir_fd=here)
+        deeper = os.open("d" * 200, os.O_RDONLY, dir_fd=here)
+        os.symlink(outside, "link", dir_fd=deeper)
+        os.mkfifo("fifo", dir_fd=deeper)
+        if number % 7 == 0:
+            os.mkdir("locked", 0, dir_fd=deeper)
+        os.close(here)
+        here = deeper
+    os.close(here)
+    for number in range(5000):
+        (victim / str(number)).touch()
+    os.symlink(outside, tmp_path / "alias")
+    assert delete(victim) == delete(tmp_path / "alias") == []
+    assert [path.name for path in tmp_path.iterdir()] == ["outside"]
+    assert (outside / "kept").is_dir()
 
 
 def test_the_diary_is_bounded(tmp_path):

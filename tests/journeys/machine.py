@@ -202,22 +202,42 @@ class Dashboard(Terminal):
         """Back to the list by the chord."""
         self.key("ctrl+]")
         self.wait(r"/ searches")
+        self.into_the_list()
+
+    def into_the_list(self) -> None:
+        """Back from a sandbox to the list, until its cursor is drawn as one that has the keyboard."""
         self.key("escape")
-        self.wait(r"n new")
+        self.wait_until(lambda _: self.has_keyboard(r"▌ \S \S"), "the keyboard in the list")
+
+    def has_keyboard(self, pattern: str) -> bool:
+        """Whether the end of what the pattern finds is bold: how the focused row and button are drawn."""
+        for y, line in enumerate(self.text().split("\n")):
+            if found := re.search(pattern, line):
+                return self.is_bold(found.end() - 1, y)
+        return False
+
+    def focused_button(self) -> str | None:
+        """The label of the dialog's button that has the keyboard."""
+        for y, line in enumerate(self.text().split("\n")):
+            for button in re.finditer(r"\[ (\w+) \]", line):
+                if self.is_bold(button.start(1), y):
+                    return button[1]
+        return None
+
+    def wait_question(self, pattern: str, focused: str = "Cancel") -> None:
+        """Until a dialog with that text is there, and that button has the keyboard."""
+        self.wait(pattern)
+        self.wait_until(lambda _: self.focused_button() == focused, f"[ {focused} ] focused")
 
     def press(self, label: str, gone: str | None = None) -> None:
         """Go to a dialog's button, and press it; then the button (or what the pattern says) goes away."""
-        button = f"[ {label} ]"
-        self.wait(re.escape(button))
-        for _ in range(5):
-            if self.is_bold(button):
-                break
+        self.wait(rf"\[ {label} \]")
+        self.wait_until(lambda _: self.focused_button(), "a button with the keyboard")
+        while (before := self.focused_button()) != label:
             self.key("right")
-            with contextlib.suppress(AssertionError):
-                self.wait_until(lambda _: self.is_bold(button), "the focus", 0.5)
-        assert self.is_bold(button), f"{label} cannot be reached:\n{self.picture()}"
+            self.wait_until(lambda _, old=before: self.focused_button() not in (None, old), "another button focused")
         self.key("enter")
-        self.wait_gone(gone or re.escape(button))
+        self.wait_gone(gone or rf"\[ {label} \]")
 
     def leave(self) -> None:
         """Leave at once; the terminal is as it was before."""

@@ -113,14 +113,9 @@ class Terminal:
                 reason = "the program has ended" if left > 0 else f"{timeout:g} seconds have passed"
                 raise AssertionError(f"{reason} without {what}:\n{self.picture()}")
 
-    def is_bold(self, label: str) -> bool:
-        """Whether the label is written in bold: how the dashboard draws what has the keyboard."""
-        for y, line in enumerate(self._screen.display):
-            # pyte keeps an empty string at the right half of a wide character: display counts characters, not cells
-            x = line.find(label)
-            if x >= 0:
-                return bool(self._screen.buffer[y][x].bold)
-        return False
+    def is_bold(self, column: int, line: int) -> bool:
+        """Whether the cell is bold; from 0. (Columns of text are cells only where no wide character comes before.)"""
+        return bool(self._screen.buffer[line][column].bold)
 
     def cell_of(self, label: str) -> tuple[int, int]:
         """Column and line, from 0, of the first place where the label stands."""

@@ -1,5 +1,6 @@
 from __future__ import annotations
 
+from hopx_tui.api.errors import NotFound
 from hopx_tui.live.events import Event, EventLog
 
 
@@ -44,3 +45,17 @@ def test_a_listener_may_end_itself() -> None:
     log.append(event(1))
     log.append(event(2))
     assert len(heard) == 1
+
+
+def test_notes_are_stamped() -> None:
+    log = EventLog(wall=lambda: 17.0)
+    heard: list[Event] = []
+    log.on_event(heard.append)
+    log.note("upload", "a", "uploaded x to /workspace/x")
+    error = NotFound("gone")
+    log.note("remove", "a", "remove y: gone", error=error, outcome="failed")
+    assert [(one.at, one.kind, one.sandbox_id, one.outcome, one.error) for one in log] == [
+        (17.0, "upload", "a", "done", None),
+        (17.0, "remove", "a", "failed", error),
+    ]
+    assert heard == list(log)

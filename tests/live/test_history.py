@@ -2,8 +2,10 @@ from __future__ import annotations
 
 import math
 
+import pytest
+
 from hopx_tui.api.errors import ServerError
-from hopx_tui.api.models import Network
+from hopx_tui.api.models import Cpu, Network, System, Usage
 from hopx_tui.live.history import Series, UsageHistory
 from tests.live.cloud import system
 
@@ -93,3 +95,15 @@ def test_a_usage_history_is_bounded() -> None:
         usage.freeze(at, str(at))
     assert len(usage.cpu) == 4
     assert len(usage.marks) <= 32
+
+
+@pytest.mark.parametrize("figure", [10**400, -(10**400), 1e308, -1e308, math.inf, math.nan])
+def test_impossible_figures_are_gaps(figure: float) -> None:
+    series = Series(4)
+    series.append(1.0, figure)
+    assert series.latest is None
+    history = UsageHistory()
+    for at in (1.0, 2.0):
+        network = Network(0, 10**400 if at > 1 else 0)
+        history.record(at, System(Cpu(figure), Usage(10**400, figure), Usage(1, 1), network=network))
+    assert (history.cpu.latest, history.memory.latest, history.tx.latest, history.rx.latest) == (None, None, None, 0.0)

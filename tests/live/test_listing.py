@@ -1,11 +1,13 @@
 from __future__ import annotations
 
 import asyncio
+from collections.abc import AsyncIterator
 from datetime import UTC, datetime
 
 import pytest
 
-from hopx_tui.api.errors import ApiError, AuthError, Forbidden, ServerError, Unreachable
+from hopx_tui.api.errors import ApiError, AuthError, BadResponse, Forbidden, ServerError, Unreachable
+from hopx_tui.api.models import Sandbox
 from hopx_tui.live.events import EventLog
 from hopx_tui.live.listing import Listing
 from hopx_tui.live.poll import Scheduler
@@ -295,3 +297,26 @@ async def test_measures_what_becomes_visible_or_is_listed_later(time: FakeTime, 
 async def test_the_log_may_be_shared(scheduler: Scheduler) -> None:
     log = EventLog()
     assert Listing(three().control, scheduler, log=log).log is log
+
+
+async def test_a_list_without_end_is_shown_with_its_error_and_does_not_pile_up(
+    time: FakeTime, scheduler: Scheduler, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    cloud = three()
+    rounds = 0
+
+    async def endless(**_: object) -> AsyncIterator[list[Sandbox]]:
+        nonlocal rounds
+        rounds += 1
+        yield [sandbox(f"{rounds}-{i}") for i in range(50)]
+        raise BadResponse("The list of sandboxes does not end.", code="LIST_TOO_LONG")
+
+    monkeypatch.setattr(cloud, "iter_pages", endless)
+    watched = Watched(scheduler, cloud)
+    await time.settle()
+    await time.advance(10)
+    assert rounds > 2
+    assert {sandbox_id.partition("-")[0] for sandbox_id in watched.ids()} == {str(rounds)}
+    assert len(watched.ids()) == 50
+    state = watched.listing.state
+    assert (state.kind, str(state.error)) == ("stale", "The list of sandboxes does not end.")

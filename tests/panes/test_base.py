@@ -82,6 +82,7 @@ async def test_another_sandbox(cloud: FakeCloud, tmp_path: Path) -> None:
         await board.press("4")
         await board.sees("/usr/bin/bash")
         late = board.pane(ProcessesPane).reading
+        await board.leave()
         await board.press("down")
         pane = board.pane(ProcessesPane)
         await board.until(lambda: pane.row is not None and pane.row.id == cloud.id_of(1))
@@ -103,13 +104,14 @@ async def test_hidden_panes_do_not_ask(cloud: FakeCloud, tmp_path: Path) -> None
         pane.refresh_now()  # nothing to ask for, nothing happens
         await board.press("4")
         await board.until(lambda: pane._poll is not None)
+        await board.leave()
         await board.pilot.resize_terminal(80, 24)
         await board.until(lambda: pane._poll is None)  # the list is what is seen
 
 
 async def test_focus_goes_to_what_the_person_came_for(cloud: FakeCloud, tmp_path: Path) -> None:
     async with dashboard(cloud, tmp_path) as board:
-        await board.press("4", "enter")
+        await board.tab(4)
         await board.focused_on(VirtualTable, "process-table")
         await board.press("1")
         await board.until(lambda: board.pane(OverviewPane).has_focus_within)

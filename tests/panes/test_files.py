@@ -38,9 +38,7 @@ async def files(
     cloud: FakeCloud, tmp_path: Path, *, size: tuple[int, int] = (140, 36), **settings: Any
 ) -> AsyncIterator[Dashboard]:
     async with dashboard(cloud, tmp_path / "here", size=size, **settings) as board:
-        await board.press("3")
-        if not board.view.has_focus_within:
-            await board.press("enter")
+        await board.tab(3)
         await board.focused_on(VirtualTable, "file-table")
         await board.until(lambda: pane(board).reading.value is not None or pane(board).reading.error is not None)
         await board.settle()

@@ -32,7 +32,7 @@ async def test_sorted_by_cpu(cloud: FakeCloud, tmp_path: Path) -> None:
         {"pid": 2, "cpu_percent": 7.0, "rss_bytes": 5000},
     )  # fmt: skip
     async with dashboard(cloud, tmp_path) as board:
-        await board.press("4", "enter")
+        await board.tab(4)
         await board.until(lambda: pids(board) == [1, 2, 3])
         await board.press("comma", "m")
         await board.until(lambda: pids(board) == [3, 2, 1])
@@ -53,7 +53,7 @@ async def signalled(board: Dashboard, digit: str) -> None:
 async def test_signals(cloud: FakeCloud, tmp_path: Path) -> None:
     sandbox = cloud.sandbox(cloud.id_of(0))
     async with dashboard(cloud, tmp_path) as board:
-        await board.press("4", "enter")
+        await board.tab(4)
         await board.until(lambda: 17 in pids(board))
         table(board).select((17, 1017))
         await board.press("f9")
@@ -76,7 +76,7 @@ async def test_the_target_is_frozen(cloud: FakeCloud, tmp_path: Path) -> None:
     before = {"pid": 17, "name": "old", "start_ticks": 5, "cpu_percent": 90.0}
     cloud.knobs.body["/processes"] = listed(before, {"pid": 23, "start_ticks": 1023, "cpu_percent": 1.0})
     async with dashboard(cloud, tmp_path) as board:
-        await board.press("4", "enter")
+        await board.tab(4)
         await board.until(lambda: pids(board) == [17, 23])
         await board.press("K")
         await board.asked("ChoiceDialog")
@@ -91,7 +91,7 @@ async def test_the_target_is_frozen(cloud: FakeCloud, tmp_path: Path) -> None:
 async def test_no_process(cloud: FakeCloud, tmp_path: Path) -> None:
     cloud.knobs.body["/processes"] = listed()
     async with dashboard(cloud, tmp_path) as board:
-        await board.press("4", "enter")
+        await board.tab(4)
         await board.until(lambda: board.pane(ProcessesPane).reading.value == [])
         await board.press("K", "c")
         await board.told("No process is selected.")
@@ -101,7 +101,7 @@ async def test_copy(cloud: FakeCloud, tmp_path: Path, monkeypatch: pytest.Monkey
     async with dashboard(cloud, tmp_path) as board:
         copied: list[str] = []
         monkeypatch.setattr(board.app, "copy_to_clipboard", copied.append)
-        await board.press("4", "enter")
+        await board.tab(4)
         await board.until(lambda: len(pids(board)) == 3)
         table(board).select((17, 1017))
         await board.press("c")
@@ -112,7 +112,7 @@ async def test_the_cursor_stays_on_its_process(cloud: FakeCloud, tmp_path: Path)
     rows = [{"pid": pid, "cpu_percent": float(pid)} for pid in range(1, 40)]
     cloud.knobs.body["/processes"] = listed(*rows)
     async with dashboard(cloud, tmp_path) as board:
-        await board.press("4", "enter")
+        await board.tab(4)
         await board.until(lambda: len(pids(board)) == 39)
         await board.press("down", "down")
         assert table(board).cursor_key == (37, None)

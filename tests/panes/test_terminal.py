@@ -43,7 +43,6 @@ async def test_looking_starts_nothing(cloud: FakeCloud, tmp_path: Path) -> None:
         await board.press("2")
         await board.sees("No shell is open here.", "s opens one")
         assert ("GET", "/terminal") not in cloud.requests
-        await board.press("enter")
         await board.focused_on(NoShell)
         await board.press("enter")
         await board.focused_on(Terminal)

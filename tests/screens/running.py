@@ -123,6 +123,18 @@ class Dashboard:
 
     # -- what is done
 
+    async def tab(self, number: int) -> None:
+        """Go to a tab, and into it."""
+        await self.press(str(number))
+        await self.until(lambda: self.view.index == number - 1 and self.view.has_focus_within, f"tab {number}")
+        await self.settle()
+
+    async def leave(self) -> None:
+        """Back to the list."""
+        while self.view.has_focus_within:
+            await self.press("escape")
+        await self.focused_on(VirtualTable, "fleet-table")
+
     async def press(self, *keys: str) -> None:
         """Press keys (Textual's names). The pilot's own way waits for an idle processor after each one."""
         driver = self.app._driver
@@ -141,6 +153,8 @@ class Dashboard:
 
     async def settle(self) -> None:
         """Let everything that is queued be handled and painted, and what follows from it."""
+        await self.pilot._wait_for_screen()
+        await until(lambda: self.app._typing is None, "all keys are worked off")
         for _ in range(3):
             await self.pilot._wait_for_screen()
             if self.app._running and self.app.screen_stack:

@@ -36,6 +36,8 @@ Chain = tuple[type[DOMNode], ...]
 CHAINS: tuple[Chain, ...] = (
     (VirtualTable, SandboxesPane, FleetScreen),
     (FilterLine, SandboxesPane, FleetScreen),
+    (FilterLine, FilesPane, FleetScreen),
+    (FilterLine, ProcessesPane, FleetScreen),
     (OverviewPane, FleetScreen),
     (TerminalPane, FleetScreen),
     (VirtualTable, FilesPane, FleetScreen),
@@ -53,6 +55,9 @@ CHAINS: tuple[Chain, ...] = (
 TAKEN_OVER = {
     ("files.open", "fleet.events"),  # l goes right, as in yazi
     ("files.copy", "fleet.copy"),
+    ("files.filter", "fleet.filter"),
+    ("processes.filter", "fleet.filter"),
+    ("text.search", "files.filter"),
     ("files.delete", "fleet.kill"),  # never the sandbox
     ("processes.copy", "fleet.copy"),
     ("text.search", "fleet.filter"),

@@ -29,20 +29,19 @@ async def test_every_command_is_found_by_its_name(cloud: FakeCloud, tmp_path: Pa
     async with dashboard(cloud, tmp_path) as board:
         for tab in ("", "3", "4"):
             if tab:
-                await board.press(tab, "enter")
-                await board.until(lambda: board.view.has_focus_within)
+                await board.tab(int(tab))
             await board.press("ctrl+p")
             await board.asked("CommandLine")
             table, field = board.widget(VirtualTable), board.widget(Input)
             commands = list(table.rows)
             assert {pane.NAME.lower() for pane in PANES} <= {command.name for command in commands}
-            assert {"shell", "kill" if tab != "3" else "delete", "rate", "help", "quit", "name"} <= {c.name for c in commands}
+            assert {"shell", "kill" if tab != "3" else "delete", "rate", "help", "quit", "rename"} <= {c.name for c in commands}
             for command in commands:
                 field.value = command.name
                 await board.until(lambda command=command: table.filter_text and table.cursor_row is command)
             await board.press("escape")
             await board.closed()
-            await board.press("escape")
+            await board.leave()
 
 
 async def test_commands_run(cloud: FakeCloud, tmp_path: Path) -> None:
@@ -97,8 +96,12 @@ async def test_unknown(cloud: FakeCloud, tmp_path: Path) -> None:
         await board.asked("CommandLine")
         await board.type("[b]zz")
         await board.sees("No command of that name.")
-        await board.press("tab", "enter")
-        await board.told("There is no command '[b]zz'.")
+        await board.press("tab", "enter", "p")  # what is typed on must not go to the screen below
+        assert board.dialog == "CommandLine"
+        assert board.widget(Input).value == "[b]zzp"
+        await board.press("escape")
+        await board.closed()
+        assert all(cloud.sandbox(cloud.id_of(at)).status == "running" for at in range(4))
 
 
 @pytest.mark.parametrize("text", ["q", "quit", "exit"])

@@ -37,12 +37,12 @@ async def test_failure_and_retry(empty: FakeCloud, tmp_path: Path) -> None:
         nonlocal tries
         tries += 1
         if tries == 1:
-            raise Unreachable("The engine [bold]did not\x1b start.", hint="Try again.")
+            raise Unreachable("The engine [bold]did not start.", hint="Try again.")
         await gate.wait()
         return empty.url, empty.api_key
 
     async with dashboard(None, tmp_path, listed=False, open_source=second_time) as board:
-        await board.sees("The engine [bold]did not\\x1b start. Try again.", "enter tries again", "not available")
+        await board.sees("The engine [bold]did not start. Try again.", "enter tries again", "not available")
         await board.press("enter")
         await board.sees("Trying again")
         await board.misses("not available")

@@ -38,18 +38,14 @@ async def _terminal(board: Dashboard) -> None:
 
 
 async def _files(board: Dashboard) -> None:
-    await board.press("3")
-    if not board.view.has_focus_within:
-        await board.press("enter")
+    await board.tab(3)
     await board.sees("report.py")
     await board.press("down")
     await board.sees("def rows", "34%" if board.app.size.width >= 120 else "")
 
 
 async def _processes(board: Dashboard) -> None:
-    await board.press("4")
-    if not board.view.has_focus_within:
-        await board.press("enter")
+    await board.tab(4)
     await board.sees("/usr/bin/bash")
 
 
@@ -89,7 +85,8 @@ async def _help(board: Dashboard) -> None:
 
 
 async def _paused(board: Dashboard) -> None:
-    await board.press("down", "down", "4")
+    await board.press("down", "down")
+    await board.tab(4)
     await board.sees("is paused.", "p resumes it")
 
 

@@ -125,3 +125,15 @@ async def test_values_may_come_before_it_is_shown():
     async with app.run_test(size=(10, 3)) as pilot:
         await pilot.pause()
         assert "⣿" in screen_lines(app, graph)[1]
+
+
+@pytest.mark.parametrize("figure", [1e308, 10**400, -1e308, float("inf"), float("-inf"), float("nan"), 5e-324])
+@pytest.mark.parametrize("maximum", [None, 100.0, float("inf"), float("nan"), 0.0, 5e-324, 1e308])
+async def test_no_figure_breaks_it(figure, maximum):
+    graph = Graph("CPU", maximum=maximum)
+    app = Host(graph)
+    async with app.run_test(size=(20, 4)) as pilot:
+        graph.set_values([1.0, figure, None, figure])
+        await pilot.pause()
+        assert 0 < graph.scale <= 1e18
+        assert "CPU" in screen_lines(app, graph)[0]

@@ -36,7 +36,15 @@ async def test_another_last_one() -> None:
         assert screen_lines(app, bar)[0].rstrip() == " q quit"
         asked: list[object] = []
         bar.refresh = lambda *a, **k: asked.append(a)  # type: ignore[method-assign, assignment, return-value]
-        bar.set_hints([])
+        bar.set_hints([], last=("q", "quit"))
         assert asked == []
         bar.notify_style_update()
         assert asked
+
+
+async def test_no_last_one() -> None:
+    app = Host(bar := HintBar())
+    async with app.run_test(size=(26, 3)) as pilot:
+        bar.set_hints(HINTS, last=None)
+        await pilot.pause()
+        assert screen_lines(app, bar)[0].rstrip() == " n new  s shell  ^d kill"

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import math
+
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
@@ -76,3 +78,19 @@ def test_nice_maximum(value, top):
 def test_nice_maximum_in_powers_of_1024():
     assert nice_maximum(1.5 * 1024**2, base=1024) == 2 * 1024**2
     assert nice_maximum(900 * 1024, base=1024) == 1024**2
+
+
+HOSTILE = [1e308, 10**400, -1e308, math.inf, -math.inf, math.nan, 5e-324, None]
+
+
+@pytest.mark.parametrize("maximum", [None, 100.0, math.inf, -math.inf, math.nan, 0.0, 5e-324, 1e308, 10**400])
+def test_no_number_breaks_a_drawing(maximum):
+    assert len(sparkline(HOSTILE, 10, maximum)) == 10
+    for mode in ("braille", "block", "ascii"):
+        assert [len(line) for line in plot(HOSTILE, 8, 3, 1.0 if maximum is None else maximum, mode)] == [8] * 3
+
+
+@pytest.mark.parametrize("value", [1e308, 10**400, -1e308, math.inf, -math.inf, math.nan, 5e-324, 0])
+def test_a_scale_always_ends(value):
+    for base in (10.0, 1024.0, 1.0):
+        assert 0 < nice_maximum(value, base=base) <= 1e18
