@@ -233,16 +233,20 @@ class Sandbox:
             status=self.status,
         )
 
-    async def _run(self, *, required: bool) -> None:
+    async def _run(self, *, required: bool, again: bool = True) -> None:
         session = self._open_session(self.record, self.directory, self._listener, self._ended, self._on_event)
         self._session = session
         self._network_lost = False
         try:
             await session.start()
-        except StartError:
+        except StartError as error:
             self._session = None
             if self.gone:
                 raise sandbox_not_found(self.record.id) from None
+            # pasta and bubblewrap set the same network up at once, and at times bubblewrap stumbles over that
+            if again and "loopback: Failed" in str(error):
+                await self._run(required=required, again=False)
+                return
             raise
         if self.gone:
             raise sandbox_not_found(self.record.id)
@@ -279,6 +283,7 @@ class Sandbox:
 
     async def _fell(self, session: Session) -> None:
         self._session = None
+        await session.end()  # dead already: waits until its groups have gone
         await self._doorman.open("SANDBOX_STOPPED")
         await self._become("stopped", "oom_killed" if session.memory_kills else "agent_died")
 

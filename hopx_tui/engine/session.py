@@ -122,6 +122,7 @@ class Session(ABC):
         self.control = ControlChannel(on_event, self._agent_gone)
         self.memory_kills = 0
         self._watch: Watch | None = None
+        self._removal: asyncio.Future[None] | None = None
         self._guards: list[int] = []  # pidfds of the agent's own processes
         self._others: list[int] = []  # pidfds that belong to the run besides the child
         self._output = Output(launch.directory / "agent.log")
@@ -228,6 +229,8 @@ class Session(ABC):
                 log.error("sandbox %s did not die; killing its parent", self.launch.sandbox_id)
                 self._watch.child.kill()
                 await self._watch.ended.wait()
+        if self._removal is not None:  # the next run makes groups of the same names
+            await asyncio.shield(self._removal)
 
     def _on_notice(self, event: str) -> None:
         """Tell what the engine itself saw; the agent's own events cannot bear this op."""
@@ -264,7 +267,7 @@ class Session(ABC):
         self._drop_guards()
         asyncio.get_running_loop().call_soon(self._output.close)  # after who wants the last words
         self.memory_kills = self.group.memory_kills()
-        asyncio.get_running_loop().run_in_executor(None, self.group.remove)
+        self._removal = asyncio.get_running_loop().run_in_executor(None, self.group.remove)
         self._after_end()
         self._on_end()
 

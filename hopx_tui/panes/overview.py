@@ -95,6 +95,7 @@ class OverviewPane(Pane):
     def _measured(self, sandbox_id: str, usage: UsageHistory) -> None:
         if self.active and self.row is not None and self.row.id == sandbox_id:
             self._plot()
+            self._tell()
 
     def _plot(self) -> None:
         row = self.row

@@ -78,7 +78,8 @@ class TerminalPane(Pane):
     def say(self, text: str | None) -> None:
         """A terminal keeps its screen whatever happens to its sandbox; only the empty pane speaks."""
         way_on = "This dashboard is read-only." if self.context.readonly else "s opens one"
-        self._none.update(fmt.printable(text) if text else f"No shell is open here.\n\n{way_on}")
+        lines = text.split("\n") if text else ["No shell is open here.", "", way_on]
+        self._none.update("\n".join(map(fmt.printable, lines)))
 
     def row_changed(self) -> None:
         if self.is_mounted:
@@ -162,7 +163,7 @@ class TerminalPane(Pane):
         terminal = self.current
         if terminal is not None:
             obstacle = self.unavailable()
-            terminal.set_obstacle(fmt.printable(obstacle) if obstacle else None)
+            terminal.set_obstacle(fmt.printable(" ".join(obstacle.split())) if obstacle else None)
         self._switch.current = terminal.id if terminal is not None else "terminal-none"
         self._show_title()
 

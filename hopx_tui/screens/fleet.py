@@ -75,7 +75,7 @@ class FleetScreen(Screen[None]):
     FleetScreen.-ascii SandboxesPane:focus-within, FleetScreen.-ascii SandboxView:focus-within {
         border: ascii $primary;
     }
-    FleetScreen.-narrow SandboxesPane { width: 1fr; }
+    FleetScreen.-narrow SandboxesPane { width: 1fr; min-width: 0; max-width: 100%; }
     FleetScreen.-narrow SandboxView { display: none; }
     FleetScreen.-narrow.-open SandboxView { display: block; }
     FleetScreen.-narrow.-open SandboxesPane, FleetScreen.-zoomed SandboxesPane { display: none; }
@@ -291,6 +291,7 @@ class FleetScreen(Screen[None]):
 
     def on_descendant_focus(self) -> None:
         self._show_hints()
+        self._mark_tabs()
 
     def _show_hints(self) -> None:
         focused = self.focused

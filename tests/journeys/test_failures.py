@@ -53,8 +53,8 @@ def closed_port() -> int:
 def leaves_cleanly(screen: Dashboard) -> None:
     """`q` asks and leaves, whatever the source is doing."""
     screen.key("q")
-    screen.wait(r"Leave hopx-tui\?")
-    screen.press("Leave")
+    screen.wait_question(r"Leave hopx-tui\?", focused="Leave")
+    screen.key("enter")
     screen.ended()
 
 

@@ -196,7 +196,7 @@ def kill_only_when_told(screen: Dashboard, *, confirmed: bool) -> None:
 def leave_and_come_back(machine: Machine, screen: Dashboard) -> Dashboard:
     """`q` asks; the sandboxes go on, and the next dashboard finds them by their names."""
     screen.key("q")
-    screen.wait(r"Leave hopx-tui\?")
+    screen.wait_question(r"Leave hopx-tui\?")  # a shell is open, and would end
     screen.wait(r"1 sandbox goes on running")
     screen.press("Leave")
     screen.ended()

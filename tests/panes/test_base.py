@@ -59,6 +59,7 @@ async def test_why_there_is_nothing(cloud: FakeCloud, tmp_path: Path, status: st
         for tab, name in (("2", "terminal"), ("3", "files"), ("4", "processes")):
             await board.press(tab)
             await board.sees(f"{cloud.id_of(0)} is {status}.", way_on)
+            await board.misses("\\n")
             assert board.view.pane.id == f"pane-{name}"
         assert ("GET", "/processes") not in cloud.requests
         cloud.set_status(cloud.id_of(0), "running")

@@ -62,7 +62,7 @@ async def test_a_paused_one_says_so_in_its_plots(cloud: FakeCloud, tmp_path: Pat
         await board.until(lambda: board.session.fleet.usage(cloud.id_of(0)) is not None)
         await board.press("p")
         await board.until(lambda: all(graph.note == "paused" for graph in graphs(board)))
-        await board.misses("uptime")
+        await board.sees("uptime    -")
         await board.press("p")
         await board.until(lambda: all(graph.note == "" for graph in graphs(board)))
 

@@ -200,9 +200,10 @@ async def test_gone_before_it_could_be_opened(cloud: FakeCloud, tmp_path: Path) 
         cloud.kill(cloud.id_of(0))
         await board.fetch()
         await board.sees("gone")
-        await board.press("enter")
+        await board.sees("is gone. It was killed or it expired. esc goes back")
+        terminal.reconnect()
         await board.until(lambda: isinstance(terminal.state, Lost))
-        await board.sees("the sandbox is gone")
+        assert terminal.state == Lost("the sandbox is gone")
 
 
 async def test_killed_sandboxes_take_their_terminal_along(cloud: FakeCloud, tmp_path: Path) -> None:

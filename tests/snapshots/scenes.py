@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+import asyncio
 import os
 import re
 import tempfile
+import time
 from collections.abc import AsyncIterator, Awaitable, Callable
 from contextlib import asynccontextmanager
 from datetime import UTC, datetime, timedelta
@@ -145,13 +147,18 @@ def normal(text: str) -> str:
     return re.sub(r"\d\d:\d\d$", "00:00", text, flags=re.MULTILINE)
 
 
-async def draw(name: str, size: tuple[int, int]) -> str:
-    """The text of a scene."""
+async def draw(name: str, size: tuple[int, int], expected: str | None = None) -> str:
+    """The text of a scene; one that differs from what is `expected` is given some time to become it."""
     with tempfile.TemporaryDirectory() as folder:
         async with stage(Path(folder), size) as board:
             await SCENES[name](board)
-            await board.settle()
-            return normal(board.text) + "\n"
+            end = time.monotonic() + (1.5 if expected is None else 5.0)
+            while True:
+                await board.settle()
+                text = normal(board.text) + "\n"
+                if text == expected or time.monotonic() > end:
+                    return text
+                await asyncio.sleep(0.02)
 
 
 def file_of(name: str, size: tuple[int, int]) -> Path:

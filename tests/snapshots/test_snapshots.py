@@ -11,8 +11,9 @@ from tests.snapshots.scenes import FOLDER, SCENES, SIZES, draw, file_of, normal
 @pytest.mark.parametrize("size", SIZES, ids=lambda size: f"{size[0]}x{size[1]}")
 @pytest.mark.parametrize("name", SCENES)
 async def test_looks_as_before(name: str, size: tuple[int, int]) -> None:
-    text = await draw(name, size)
-    assert text == file_of(name, size).read_text(), "look at it, then run: python -m tests.snapshots"
+    expected = file_of(name, size).read_text()
+    text = await draw(name, size, expected)
+    assert text == expected, "look at it, then run: python -m tests.snapshots"
     assert max(cell_width(line) for line in text.splitlines()) <= size[0]
     assert len(text.splitlines()) <= size[1]
 
