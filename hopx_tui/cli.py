@@ -12,6 +12,7 @@ from hopx_tui import __version__
 
 if TYPE_CHECKING:
     import argparse
+    from types import TracebackType
 
     from hopx_tui.settings import Settings
 
@@ -82,8 +83,16 @@ def _engine(arguments: Sequence[str]) -> int:
 
 
 def _dashboard(settings: Settings) -> int:
+    import traceback
+
     from hopx_tui.tty.capabilities import detect, recommended
 
+    def confess(kind: type[BaseException], error: BaseException, trace: TracebackType | None) -> None:
+        if issubclass(kind, Exception):  # the person's own ctrl+c is no fault
+            _confess("".join(traceback.format_exception(kind, error, trace)), settings)
+
+    # What the app cannot catch itself: faults before it runs and while it closes.
+    unhooked, sys.excepthook = sys.excepthook, confess
     _put(os.environ, recommended(detect(os.environ), os.environ))
     if not settings.color:
         os.environ["NO_COLOR"] = "1"
@@ -110,6 +119,7 @@ def _dashboard(settings: Settings) -> int:
 
     app = HopxApp(settings, Preferences(settings.preferences), open_source)
     app.run()
+    sys.excepthook = unhooked
     if app.crash is not None:
         return _confess(app.crash, settings)
     return app.return_code or 0

@@ -7,13 +7,13 @@ from pathlib import Path
 from textual.dom import DOMNode
 
 from hopx_tui.panes import PANES
-from hopx_tui.widgets.filter_line import FilterLine
 from hopx_tui.screens.create import CreateDialog
 from hopx_tui.screens.fleet import FleetScreen
 from hopx_tui.screens.help import HelpScreen
 from hopx_tui.screens.keytable import markdown
 from hopx_tui.screens.palette import CommandLine
 from hopx_tui.screens.start import StartScreen
+from hopx_tui.widgets.filter_line import FilterLine
 from hopx_tui.widgets.keys import keys_of
 from hopx_tui.widgets.text_view import TextView
 from hopx_tui.widgets.virtual_table import VirtualTable

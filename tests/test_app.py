@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Callable
 from dataclasses import replace
 from pathlib import Path
 
 import pytest
+from textual.css.query import NoMatches
+from textual.worker import WorkerFailed
 
 from hopx_tui.app import HopxApp
 from hopx_tui.preferences import Preferences
@@ -15,7 +17,7 @@ from hopx_tui.theme import ANSI_THEME, DEFAULT_THEME
 from hopx_tui.tty.capabilities import Capabilities
 from hopx_tui.tty.clipboard import Clipboard
 from tests.fake_cloud import FakeCloud
-from tests.screens.running import dashboard, opens, settings_in
+from tests.screens.running import Dashboard, dashboard, opens, settings_in
 
 
 @pytest.fixture
@@ -141,18 +143,27 @@ async def test_ctrl_c_never_quits(cloud: FakeCloud, tmp_path: Path, monkeypatch:
 # -- a crash of ours
 
 
+async def crashed(cloud: FakeCloud, folder: Path, plant: Callable[[Dashboard], None], key: str) -> HopxApp:
+    """The app after a fault that was planted and met by pressing a key."""
+    apps: list[HopxApp] = []
+
+    async def run() -> None:
+        async with dashboard(cloud, folder) as board:
+            apps.append(board.app)
+            plant(board)
+            await board.press(key)
+            await board.until(lambda: False)
+
+    with pytest.raises((RuntimeError, NoMatches, WorkerFailed)):
+        await run()
+    return apps[0]
+
+
 async def test_a_crash_in_a_handler(cloud: FakeCloud, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     def bug(*_: object) -> None:
         raise RuntimeError("a fault of ours")
 
-    app: HopxApp | None = None
-    with pytest.raises(RuntimeError, match="a fault of ours"):
-        async with dashboard(cloud, tmp_path) as board:
-            app = board.app
-            monkeypatch.setattr(board.fleet_screen, "action_zoom", bug)
-            await board.press("f")
-            await board.until(lambda: False)
-    assert app is not None
+    app = await crashed(cloud, tmp_path, lambda board: monkeypatch.setattr(board.fleet_screen, "action_zoom", bug), "f")
     assert app.crash is not None
     assert "RuntimeError: a fault of ours" in app.crash
     assert "Traceback" in app.crash
@@ -164,21 +175,15 @@ async def test_a_crash_in_a_worker(cloud: FakeCloud, tmp_path: Path, monkeypatch
     async def bug(*_: object) -> None:
         raise RuntimeError("a fault in a worker")
 
-    app: HopxApp | None = None
-    with pytest.raises(Exception, match="a fault in a worker"):
-        async with dashboard(cloud, tmp_path) as board:
-            app = board.app
-            monkeypatch.setattr(board.fleet_screen._actions, "pause_or_resume", bug)
-            await board.press("p")
-            await board.until(lambda: False)
-    assert app is not None
+    def plant(board: Dashboard) -> None:
+        monkeypatch.setattr(board.fleet_screen._actions, "pause_or_resume", bug)
+
+    app = await crashed(cloud, tmp_path, plant, "p")
     assert app.crash is not None
     assert "a fault in a worker" in app.crash
 
 
 async def test_a_crash_that_can_draw_itself(cloud: FakeCloud, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    from textual.css.query import NoMatches
-
     class Drawn(NoMatches):
         def __rich__(self) -> str:
             return "drawn"
@@ -186,14 +191,7 @@ async def test_a_crash_that_can_draw_itself(cloud: FakeCloud, tmp_path: Path, mo
     def bug(*_: object) -> None:
         raise Drawn("nothing matches")
 
-    app: HopxApp | None = None
-    with pytest.raises(Drawn):
-        async with dashboard(cloud, tmp_path) as board:
-            app = board.app
-            monkeypatch.setattr(board.fleet_screen, "action_zoom", bug)
-            await board.press("f")
-            await board.until(lambda: False)
-    assert app is not None
+    app = await crashed(cloud, tmp_path, lambda board: monkeypatch.setattr(board.fleet_screen, "action_zoom", bug), "f")
     assert app.crash is not None
     assert "nothing matches" in app.crash
     assert app._exit_renderables == []

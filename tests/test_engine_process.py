@@ -35,9 +35,11 @@ async def test_the_address(program: Path) -> None:
 
 async def test_what_it_is_called_with(program: Path, tmp_path: Path) -> None:
     told = tmp_path / "told"
-    program.write_text(f"import os, sys; open({str(told)!r}, 'a').write(repr((sys.argv[1:], os.environ.get('X'))))\n{ANSWER}")
+    tell = f"import os, sys; open({str(told)!r}, 'a').write(repr((sys.argv[1:], os.environ.get('X'))))"
+    program.write_text(f"{tell}\n{ANSWER}")
     await EngineStart(tmp_path / "s", "none", {**os.environ, "X": "1"}).address()
-    assert told.read_text() == repr((["start", "--json", "--state-dir", str(tmp_path / "s"), "--isolation", "none"], "1"))
+    arguments = ["start", "--json", "--state-dir", str(tmp_path / "s"), "--isolation", "none"]
+    assert told.read_text() == repr((arguments, "1"))
 
 
 async def test_a_second_call_starts_anew(program: Path, tmp_path: Path) -> None:

@@ -157,7 +157,7 @@ def test_a_disk_that_takes_no_more(machine: Machine) -> None:
     screen.key("D")
     screen.wait(r"Download to")
     screen.key("ctrl+u")
-    screen.wait_gone(r"/large")
+    screen.wait_gone(r"/large +│")
     screen.type("/proc/nowhere/file")
     screen.wait(r"/proc/nowhere/file +│")
     screen.key("enter")
@@ -298,17 +298,25 @@ def process_of(name: str, argument: str) -> Path | None:
     return None
 
 
-def test_a_fault_of_ours_restores_the_terminal_and_names_the_log(machine: Machine) -> None:
+@pytest.mark.parametrize(
+    ("broken", "key"),
+    [
+        ("import hopx_tui.format as place; place.count", "q"),
+        ("from hopx_tui.live.session import Session as place; place.close", "ctrl+q"),
+        ("import hopx_tui.preferences as place; place.Preferences", ""),
+    ],
+    ids=["while it runs", "while it closes", "while it starts"],
+)
+def test_a_fault_of_ours_restores_the_terminal_and_names_the_log(machine: Machine, broken: str, key: str) -> None:
     planted = machine.work / "planted"
     planted.mkdir()
-    (planted / "sitecustomize.py").write_text(
-        "import hopx_tui.format\ndef broken(*_): raise ZeroDivisionError('planted')\nhopx_tui.format.count = broken\n"
-    )
+    (planted / "sitecustomize.py").write_text(f"def fault(*_): raise ZeroDivisionError('planted')\n{broken} = fault\n")
     machine.start_engine()
     machine.create()
     screen = machine.dashboard(PYTHONPATH=f"{planted}:{machine.environment['PYTHONPATH']}")
-    screen.wait(r"1 running")
-    screen.key("q")
+    if key:
+        screen.wait(r"1 running")
+        screen.key(key)
     screen.ended(status=1)
     said = screen.text().replace("\n", "")
     assert "Sandboxes are not affected" in said, screen.picture()

@@ -95,8 +95,6 @@ async def test_a_bug_ends_it(session: Session, monkeypatch: pytest.MonkeyPatch) 
 
 
 def test_the_cloud_is_asked_less_often() -> None:
-    every = [
-        Session(ControlPlane("http://127.0.0.1:1", "k"), local=local, name_of=lambda _: None, log=EventLog()).fleet.every
-        for local in (True, False)
-    ]
-    assert every == [LOCAL_EVERY, CLOUD_EVERY]
+    for local, every in ((True, LOCAL_EVERY), (False, CLOUD_EVERY)):
+        control = ControlPlane("http://127.0.0.1:1", "k")
+        assert Session(control, local=local, name_of=lambda _: None, log=EventLog()).fleet.every == every

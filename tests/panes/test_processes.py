@@ -139,7 +139,8 @@ def test_cells() -> None:
     assert _memory(process(rss_bytes=None, memory_percent=1.5))[0].endswith("%")
     assert _time(process(cpu_seconds=None)) == ("-", "muted")
     assert _time(process(cpu_seconds=3725.5)) == ("62:05.50", "muted")
-    assert [text for text, _ in _command(process(command="/usr/bin/python x.py -v"))] == ["/usr/bin/", "python", " x.py -v"]
+    words = [text for text, _ in _command(process(command="/usr/bin/python x.py -v"))]
+    assert words == ["/usr/bin/", "python", " x.py -v"]
     assert [text for text, _ in _command(process(command=""))] == ["", "x", ""]
 
 

@@ -22,7 +22,8 @@ def test_parent(path: RemotePath, above: RemotePath) -> None:
 @pytest.mark.parametrize(
     ("folder", "name", "path"),
     [
-        ("/a", "b", "/a/b"), ("/", "b", "/b"), ("/a/", "b/c", "/a/b/c"), ("/a", "/b", "/b"), (b"/\xff", "b", b"/\xff/b"),
+        ("/a", "b", "/a/b"), ("/", "b", "/b"), ("/a/", "b/c", "/a/b/c"), ("/a", "/b", "/b"),
+        (b"/\xff", "b", b"/\xff/b"),
         ("/a", "\udcff", b"/a/\xff"), ("/a", "ü", "/a/ü"),
     ],
 )  # fmt: skip

@@ -44,13 +44,14 @@ async def test_marks_are_what_actions_are_about(cloud: FakeCloud, tmp_path: Path
 async def test_sorting_by_every_column(cloud: FakeCloud, tmp_path: Path) -> None:
     async with dashboard(cloud, tmp_path, size=(118, 30)) as board:
         await board.until(lambda: all(board.session.fleet.usage(cloud.id_of(at)) for at in (0, 1, 2, 3, 5, 6)))
-        for letter, column in zip("nstcmali", ("name", "status", "template", "cpu", "mem", "age", "left", "id"), strict=True):
+        columns = ("name", "status", "template", "cpu", "mem", "age", "left", "id")
+        for letter, column in zip("nstcmali", columns, strict=True):
             await board.press("comma", letter)
             await board.until(lambda column=column: board.table.sort_key == column)
             assert board.table.row_count == 7
         await board.press("comma", "i")
         await board.until(lambda: board.table.sort_reverse)
-        assert [shown.id for shown in board.table.shown_rows()][0] == cloud.id_of(6)
+        assert board.table.shown_rows()[0].id == cloud.id_of(6)
 
 
 async def test_usage_is_drawn(cloud: FakeCloud, tmp_path: Path) -> None:

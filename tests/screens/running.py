@@ -52,7 +52,7 @@ async def until(condition: Callable[[], object], what: str = "", seconds: float 
     end = time.monotonic() + seconds
     while not condition():
         assert time.monotonic() < end, f"never happened: {what or condition}"
-        await asyncio.sleep(0.01)
+        await asyncio.sleep(0.02)
 
 
 def opens(cloud: FakeCloud, api_key: str | None = None) -> Callable[[], Awaitable[tuple[str, str]]]:
@@ -166,7 +166,7 @@ class Dashboard:
             if self.app._exception is not None:
                 raise self.app._exception
             assert time.monotonic() < end, f"never happened: {what or condition}\n{self.text}\n{self.toasts}"
-            await asyncio.sleep(0.01)
+            await asyncio.sleep(0.02)
 
     async def sees(self, *words: str) -> None:
         """Wait until all `words` are on the screen."""

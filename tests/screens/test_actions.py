@@ -127,8 +127,12 @@ async def test_extend_by_every_choice(cloud: FakeCloud, tmp_path: Path) -> None:
 
 
 @pytest.mark.parametrize(
-    ("text", "fine"), [("90", True), ("0.5", True), ("0", False), ("-1", False), ("nan", False), ("inf", False), ("x", False), ("999999", False)]
-)
+    ("text", "fine"),
+    [
+        ("90", True), ("0.5", True), ("0", False), ("-1", False), ("nan", False), ("inf", False), ("x", False),
+        ("999999", False),
+    ],
+)  # fmt: skip
 def test_minutes(text: str, fine: bool) -> None:
     assert (_minutes_problem(text) is None) is fine
 
@@ -151,7 +155,7 @@ async def test_kill_one(cloud: FakeCloud, tmp_path: Path) -> None:
         await board.sees("● etl")
         await board.press("ctrl+d")
         await board.asked("ConfirmDialog")
-        await board.sees("Kill etl?", cloud.id_of(0), "base", "age", "running", "Its processes end and its files are deleted.")
+        await board.sees("Kill etl?", cloud.id_of(0), "base", "age", "Its processes end and its files are deleted.")
         await board.focused_on(FlatButton, "cancel")
         await board.press("enter")  # a stray enter kills nothing
         await board.closed()

@@ -31,8 +31,8 @@ async def test_enter_creates_with_the_defaults(empty: FakeCloud, tmp_path: Path)
         suggested = board.widget(Input, "#name").value
         await board.sees("New sandbox", "code-interpreter", "2 vCPU 1G", "none; 30m, 2h, 1d")
         await board.press("enter")
-        await board.sees("Sandboxes 1", f"● {suggested}", f"{suggested}  ● running")
         await board.told("Created in")
+        await board.sees("Sandboxes 1", f"● {suggested}", f"{suggested}  ● running")
         made = empty.sandbox("made0")
         assert (made.template, made.timeout_seconds, made.internet_access, made.env) == ("base", None, True, {})
 

@@ -16,7 +16,11 @@ from hopx_tui.screens.header import banner_parts, header_parts
 
 
 def session(
-    *sandboxes: Sandbox, kind: str = "ok", error: ApiError | None = None, health: EngineHealth | None = None, local: bool = True
+    *sandboxes: Sandbox,
+    kind: str = "ok",
+    error: ApiError | None = None,
+    health: EngineHealth | None = None,
+    local: bool = True,
 ) -> Session:
     made = Session(ControlPlane("http://127.0.0.1:1", "k"), local=local, name_of=lambda _: None, log=EventLog())
     for sandbox in sandboxes:
@@ -57,7 +61,8 @@ def test_trouble() -> None:
 def test_counts_in_order() -> None:
     soon = datetime.now(UTC) + timedelta(seconds=60)
     boxes = [
-        Sandbox("a", "stopped"), Sandbox("b", "strange"), Sandbox("c", "running", expires_at=soon), Sandbox("d", "paused"),
+        Sandbox("a", "stopped"), Sandbox("b", "strange"), Sandbox("c", "running", expires_at=soon),
+        Sandbox("d", "paused"),
     ]  # fmt: skip
     _, right = header_parts(session(*boxes), "x", time.time(), ascii_only=False)
     assert "1 running  1 paused  1 stopped  1 strange  1 expiring  " in words(right)

@@ -12,7 +12,9 @@ from tests.widgets.hosting import Host, until
 
 LONG = "A sentence that is longer than the narrow column can hold in one line, so that it goes on below."
 SECTIONS = [
-    Section("Place", "About it [b]now[/b].", [KeyLine("ctrl+d F8", "x", LONG, "x"), KeyLine("[", "y", "Second [i].", "y")]),
+    Section(
+        "Place", "About it [b]now[/b].", [KeyLine("ctrl+d F8", "x", LONG, "x"), KeyLine("[", "y", "Second [i].", "y")]
+    ),
     Section("Silent", "", [KeyLine(f"k{at}", "z", f"Number {at}.", "z") for at in range(40)]),
 ]
 

@@ -18,13 +18,13 @@ from hopx_tui.panes.files import FilesPane
 from hopx_tui.panes.overview import OverviewPane
 from hopx_tui.panes.processes import ProcessesPane
 from hopx_tui.panes.sandboxes import SandboxesPane
-from hopx_tui.widgets.filter_line import FilterLine
 from hopx_tui.panes.terminal import TerminalPane
 from hopx_tui.screens.create import CreateDialog
 from hopx_tui.screens.fleet import FleetScreen
 from hopx_tui.screens.keytable import brief, lines_of, markdown, sections_of, shown, title_of, working
 from hopx_tui.screens.palette import CommandLine
 from hopx_tui.widgets.dialogs import ChoiceDialog, ConfirmDialog, InputDialog, MessageDialog
+from hopx_tui.widgets.filter_line import FilterLine
 from hopx_tui.widgets.keys import Key, is_dangerous, keys_of
 from hopx_tui.widgets.text_lines import TextLines
 from hopx_tui.widgets.text_view import TextView
@@ -113,7 +113,10 @@ def test_ids_are_unique() -> None:
     assert len(ids) == len(set(ids))
 
 
-@pytest.mark.parametrize("owner", list(dict.fromkeys(owner for owner, _ in own_keys())), ids=lambda owner: owner.__name__)
+OWN = tuple(dict.fromkeys(owner for owner, _ in own_keys()))
+
+
+@pytest.mark.parametrize("owner", OWN, ids=lambda owner: owner.__name__)
 def test_one_place_gives_a_key_one_meaning(owner: type[DOMNode]) -> None:
     for one, other in combinations(keys_of(owner), 2):
         assert not parts(one) & parts(other), (one.id, other.id)
