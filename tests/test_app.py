@@ -10,6 +10,7 @@ import pytest
 from textual.css.query import NoMatches
 from textual.worker import WorkerFailed
 
+from hopx_tui.api.errors import Unreachable
 from hopx_tui.app import HopxApp
 from hopx_tui.preferences import Preferences
 from hopx_tui.settings import Source
@@ -90,6 +91,63 @@ async def test_leaving_before_anything_was_open(tmp_path: Path, cloud: FakeCloud
     app._write_to_terminal("lost")
     await app.on_unmount()
     assert app.crash is None
+
+
+async def test_notices_are_made_safe(cloud: FakeCloud, tmp_path: Path) -> None:
+    async with dashboard(cloud, tmp_path, ascii=True) as board:
+        board.app.notify("a [b]\x1b[2J …\nsecond", markup=True)
+        assert board.toasts[-1] == "a [b]\\x1b[2J ~\nsecond" or board.toasts[-1].isascii()
+        assert "\x1b" not in board.toasts[-1]
+        board.app.notify("x" * 5000)
+        assert len(board.toasts[-1]) <= 600
+
+
+async def test_one_dialog_at_a_time(cloud: FakeCloud, tmp_path: Path) -> None:
+    async with dashboard(cloud, tmp_path) as board:
+        board.fleet_screen.action_kill()
+        board.fleet_screen.action_extend()
+        await board.asked("ConfirmDialog")
+        await board.settle()
+        assert len(board.app.screen_stack) == 3
+
+
+async def test_ctrl_q_leaves_from_a_dialog_too(cloud: FakeCloud, tmp_path: Path) -> None:
+    async with dashboard(cloud, tmp_path) as board:
+        await board.press("ctrl+d")
+        await board.asked("ConfirmDialog")
+        await board.press("ctrl+q")
+        await board.until(lambda: board.app._exit)
+
+
+async def test_the_engine_is_started_again(tmp_path: Path) -> None:
+    """ctrl+r while the local engine does not answer starts it once more; what fails is told."""
+    calls = 0
+    port = 0
+
+    async def open_source() -> tuple[str, str]:
+        nonlocal calls, server
+        calls += 1
+        if calls == 2:
+            raise Unreachable("No engine today.")
+        if calls == 3:
+            server = FakeCloud(sandboxes=2, port=port)
+            await server.__aenter__()
+        return server.url, server.api_key
+
+    server = FakeCloud(sandboxes=2)
+    await server.__aenter__()
+    port = int(server.url.rpartition(":")[2])
+    async with dashboard(None, tmp_path, open_source=open_source) as board:
+        await server.__aexit__(None, None, None)
+        await board.press("ctrl+r")
+        await board.until(lambda: isinstance(board.session.fleet.state.error, Unreachable))
+        await board.press("ctrl+r")
+        await board.told("Starting the local engine again")
+        await board.told("No engine today.")
+        await board.press("ctrl+r")
+        await board.until(lambda: board.session.fleet.state.error is None)
+        assert calls == 3
+    await server.__aexit__(None, None, None)
 
 
 # -- preferences

@@ -277,3 +277,27 @@ def test_themes_of_the_option_are_those_there_are() -> None:
     from hopx_tui.theme import THEMES
 
     assert {theme.name for theme in THEMES} == set(cli._THEMES)
+
+
+def test_the_themes_of_the_command_line_are_the_themes() -> None:
+    from hopx_tui.theme import THEMES
+
+    assert set(cli._THEMES) == {theme.name for theme in THEMES}
+
+
+def test_faults_outside_of_the_app_are_confessed_too(
+    home: Path, dashboard: type[FakeApp], monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """What is raised while the app starts or ends goes through the hook; the person's own ctrl+c does not."""
+
+    def run(self: FakeApp) -> None:
+        hook = cli.sys.excepthook
+        for fault in (ValueError("while closing"), KeyboardInterrupt()):
+            hook(type(fault), fault, None)
+
+    monkeypatch.setattr(dashboard, "run", run)
+    assert cli.main(["--log-file", str(home / "log")]) == 0
+    assert "ValueError: while closing" in (home / "log").read_text()
+    assert "KeyboardInterrupt" not in (home / "log").read_text()
+    assert "met a fault of its own" in capsys.readouterr().err
+    assert (home / "log").stat().st_mode & 0o777 == 0o600

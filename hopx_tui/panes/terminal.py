@@ -163,7 +163,9 @@ class TerminalPane(Pane):
         terminal = self.current
         if terminal is not None:
             obstacle = self.unavailable()
-            terminal.set_obstacle(fmt.printable(" ".join(obstacle.split())) if obstacle else None)
+            # The ways on that a pane names would be typed into the terminal: leaving comes first.
+            first = obstacle.splitlines()[0] if obstacle else ""
+            terminal.set_obstacle(f"{fmt.printable(first)} {self._chord} esc leaves" if obstacle else None)
         self._switch.current = terminal.id if terminal is not None else "terminal-none"
         self._show_title()
 

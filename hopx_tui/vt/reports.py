@@ -166,7 +166,7 @@ class Reports(Switches):
     def report_secondary_attributes(self, mode: int = 0) -> None:
         """DA2; vim takes the second number as xterm's patch level and from 277 on uses SGR mouse reports."""
         if mode == 0:
-            self.reply("\x1b[>1;300;0c")
+            self.reply("\x1b[>1;10;0c")
 
     def report_tertiary_attributes(self, mode: int = 0) -> None:
         """DA3."""

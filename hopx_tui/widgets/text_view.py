@@ -44,13 +44,13 @@ class TextView(Vertical):
     NAME: ClassVar[str] = "Text"
 
     BINDINGS: ClassVar[list[BindingType]] = [
-        Key("/", "search", "Search", id="text.search", tooltip="Search in this text."),
+        Key("/", "search", "search", id="text.search", tooltip="Search in this text."),
         Key("n", "step(1)", "Next", show=False, id="text.next", tooltip="Go to the next match."),
         Key("N", "step(-1)", "Previous", show=False, id="text.previous", tooltip="Go to the previous match."),
         Key(
             "c",
             "copy",
-            "Copy",
+            "copy",
             id="text.copy",
             tooltip="Copy the selection, or all of the text, to your clipboard.",
         ),

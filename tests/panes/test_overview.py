@@ -6,8 +6,6 @@ from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
-import pytest
-
 from hopx_tui.api.models import Resources, Sandbox
 from hopx_tui.live.fleet import Row
 from hopx_tui.panes.overview import OverviewPane, _how, _note, _of
@@ -83,32 +81,32 @@ async def test_low_screens_get_low_plots(cloud: FakeCloud, tmp_path: Path) -> No
         assert board.pane(OverviewPane).has_class("-short")
 
 
-@pytest.mark.parametrize(
-    ("fields", "label", "text"),
-    [
-        ({"isolation": "bwrap"}, "isolation", "bubblewrap: own files, processes, network"),
-        ({"isolation": "none"}, "isolation", "none: runs as you"),
-        ({"isolation": "vm"}, "isolation", "vm"),
-        ({"internet_access": False}, "internet", "cut off"),
-        ({"status_reason": "agent_died"}, "status", "● running (agent died)"),
-        ({"public_host": ""}, "endpoint", "none"),
-        ({"created_at": None}, "created", "unknown"),
-        ({"enforced": {"memory": "soft"}}, "memory", "1G (watched, not enforced)"),
-        ({"enforced": {"cpu": "none"}}, "cpu", "2 vCPU (not enforced)"),
-        ({"region": ""}, "region", "local"),
-        ({"template_name": "", "template_id": "7"}, "template", "7"),
-    ],
-)
-async def test_facts(empty: FakeCloud, tmp_path: Path, fields: dict[str, Any], label: str, text: str) -> None:
-    sandbox = Sandbox(
-        **{
-            "id": "s1", "status": "running", "public_host": "http://127.0.0.1:1", "template_name": "base",
-            "region": "eu", "created_at": datetime.now(UTC), "resources": Resources(2, 1024, 4096), **fields,
-        }
-    )  # fmt: skip
+FACTS: list[tuple[dict[str, Any], str, str]] = [
+    ({"isolation": "vm"}, "isolation", "vm"),
+    ({"internet_access": False}, "internet", "cut off"),
+    ({"status_reason": "agent_died"}, "status", "● running (agent died)"),
+    ({"public_host": ""}, "endpoint", "none"),
+    ({"created_at": None}, "created", "unknown"),
+    ({"enforced": {"memory": "soft"}}, "memory", "1G (watched, not enforced)"),
+    ({"enforced": {"cpu": "none"}}, "cpu", "2 vCPU (not enforced)"),
+    ({"region": ""}, "region", "local"),
+    ({"template_name": "", "template_id": "7"}, "template", "7"),
+]
+
+
+async def test_facts(empty: FakeCloud, tmp_path: Path) -> None:
+    usual: dict[str, Any] = {
+        "id": "s1", "status": "running", "public_host": "http://127.0.0.1:1", "template_name": "base",
+        "region": "eu", "created_at": datetime.now(UTC), "resources": Resources(2, 1024, 4096),
+    }  # fmt: skip
     async with dashboard(empty, tmp_path) as board:
-        facts = dict(board.pane(OverviewPane)._facts_of(Row(sandbox, "local")))
-    assert "".join(run[0] for run in facts[label]) == text
+        pane = board.pane(OverviewPane)
+        for fields, label, text in FACTS:
+            facts = dict(pane._facts_of(Row(Sandbox(**usual | fields), "local")))
+            assert "".join(run[0] for run in facts[label]) == text
+        for isolation, words in (("bwrap", "bubblewrap"), ("none", "runs as you")):
+            facts = dict(pane._facts_of(Row(Sandbox(**usual | {"isolation": isolation}), "local")))
+            assert words in "".join(run[0] for run in facts["isolation"])
 
 
 def test_small_words() -> None:

@@ -200,7 +200,7 @@ async def test_gone_before_it_could_be_opened(cloud: FakeCloud, tmp_path: Path) 
         cloud.kill(cloud.id_of(0))
         await board.fetch()
         await board.sees("gone")
-        await board.sees("is gone. It was killed or it expired. esc goes back")
+        await board.sees("is gone. ctrl+] esc leaves")
         terminal.reconnect()
         await board.until(lambda: isinstance(terminal.state, Lost))
         assert terminal.state == Lost("the sandbox is gone")
@@ -241,3 +241,50 @@ async def test_nothing_to_open(empty: FakeCloud, tmp_path: Path) -> None:
         await pane(board).open_shell()
         await pane(board).forget("nobody")
         assert pane(board).current is None
+
+
+async def test_programs_ask_once_for_the_clipboard(
+    cloud: FakeCloud, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    async with dashboard(cloud, tmp_path) as board:
+        copied: list[str] = []
+        monkeypatch.setattr(board.app, "copy_to_clipboard", copied.append)
+        await shell(board)
+        terminal = pane(board).current
+        assert terminal is not None
+        terminal.post_message(Terminal.CopyRequested(terminal, "sly", True))
+        await board.asked("ConfirmDialog")
+        await board.sees("Let programs use your clipboard?", "3 characters")
+        terminal.post_message(Terminal.CopyRequested(terminal, "meanwhile", True))  # dropped until it is answered
+        await board.press("enter")  # cancel has the focus
+        await board.closed()
+        terminal.post_message(Terminal.CopyRequested(terminal, "again", True))
+        await board.settle()
+        assert board.dialog == ""
+        assert copied == []
+
+
+async def test_programs_that_may_use_the_clipboard(
+    cloud: FakeCloud, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    async with dashboard(cloud, tmp_path) as board:
+        copied: list[str] = []
+        monkeypatch.setattr(board.app, "copy_to_clipboard", copied.append)
+        await shell(board)
+        terminal = pane(board).current
+        assert terminal is not None
+        terminal.post_message(Terminal.CopyRequested(terminal, "one", True))
+        await board.asked("ConfirmDialog")
+        await board.press("right", "enter")
+        await board.until(lambda: copied == ["one"])
+        terminal.post_message(Terminal.CopyRequested(terminal, "two", True))
+        await board.until(lambda: copied == ["one", "two"])
+
+
+async def test_leaving_tells_of_open_shells(cloud: FakeCloud, tmp_path: Path) -> None:
+    async with dashboard(cloud, tmp_path) as board:
+        await shell(board)
+        await board.press(CHORD, "escape", "q")
+        await board.asked("ConfirmDialog")
+        await board.sees("1 open shell ends")
+        await board.focused_on(FlatButton, "cancel")

@@ -9,7 +9,7 @@ from tests.vt.term import Term
 @pytest.mark.parametrize(
     ("ask", "answer"),
     [
-        ("\x1b[c", "\x1b[?62;22c"), ("\x1b[0c", "\x1b[?62;22c"), ("\x1b[1c", ""), ("\x1b[>c", "\x1b[>1;300;0c"),
+        ("\x1b[c", "\x1b[?62;22c"), ("\x1b[0c", "\x1b[?62;22c"), ("\x1b[1c", ""), ("\x1b[>c", "\x1b[>1;10;0c"),
         ("\x1b[>1c", ""),
         ("\x1b[=c", "\x1bP!|00000000\x1b\\"), ("\x1b[=1c", ""), ("\x1b[5n", "\x1b[0n"), ("\x1b[6n", "\x1b[2;3R"),
         ("\x1b[?6n", "\x1b[?2;3R"),
