@@ -195,7 +195,7 @@ def test_killed_from_outside_while_it_is_open(dashboard: Dashboard, engine: Mach
     dashboard.command("echo last words")
     dashboard.wait(r"^last words$")
     engine.kill(sandbox)
-    dashboard.wait(r"enter reconnects · \w|is gone\. It was killed")
+    dashboard.wait(r"enter reconnects · \w|is gone\. ctrl\+\] esc leaves")
     dashboard.wait(rf"{sandbox[:8]}\w* +\S gone")
     dashboard.wait(r"^last words$")
     dashboard.key("3")

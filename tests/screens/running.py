@@ -160,7 +160,7 @@ class Dashboard:
         """Let everything that is queued be handled and painted, and what follows from it."""
         await self.pilot._wait_for_screen()
         await until(lambda: self.app._typing is None, "all keys are worked off")
-        for _ in range(3):
+        for _ in range(2):
             await self.pilot._wait_for_screen()
             if self.app._running and self.app.screen_stack:
                 self.app.screen._on_timer_update()
