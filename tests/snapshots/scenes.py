@@ -58,20 +58,9 @@ async def _create(board: Dashboard) -> None:
     await board.sees("brisk-finch", "code-interpreter")
 
 
-async def _kill(board: Dashboard) -> None:
-    await board.press("ctrl+d")
-    await board.asked("ConfirmDialog")
-
-
 async def _kill_several(board: Dashboard) -> None:
     await board.press("asterisk", "ctrl+d")
     await board.asked("ConfirmDialog")
-
-
-async def _extend(board: Dashboard) -> None:
-    await board.press("plus")
-    await board.asked("ChoiceDialog")
-    await board.sees("until it is killed")
 
 
 async def _command(board: Dashboard) -> None:
@@ -86,23 +75,14 @@ async def _help(board: Dashboard) -> None:
     await board.sees("Everywhere")
 
 
-async def _paused(board: Dashboard) -> None:
-    await board.press("down", "down")
-    await board.tab(4)
-    await board.sees("is paused.", "p resumes it")
-
-
 SCENES: dict[str, Callable[[Dashboard], Awaitable[None]]] = {
     "fleet": _fleet,
     "overview": _overview,
     "terminal": _terminal,
     "files": _files,
     "processes": _processes,
-    "paused": _paused,
     "create": _create,
-    "kill": _kill,
     "kill-several": _kill_several,
-    "extend": _extend,
     "command": _command,
     "help": _help,
 }
