@@ -12,6 +12,17 @@ FAIL_ON_MISSING = "HOPX_TUI_FAIL_ON_MISSING_TOOL"
 """Set where every tool is promised (CI): a test that would be skipped for one fails instead."""
 
 
+PROMISED = ("bwrap", "pasta", "tmux", "htop", "vim", "nano", "less", "mc", "dialog", "fzf", "git")
+"""Programs of the packages that CI installs."""
+
+
+def pytest_configure() -> None:
+    """No test of ours may be skipped for a tool that was promised, whichever way it skips."""
+    absent = [tool for tool in PROMISED if shutil.which(tool) is None]
+    if absent and os.environ.get(FAIL_ON_MISSING):
+        raise pytest.UsageError(f"{', '.join(absent)} not installed ({FAIL_ON_MISSING} is set)")
+
+
 def lacking(reason: str) -> None:
     """Skip the test for something that this machine lacks, or fail it where nothing may be lacking."""
     if os.environ.get(FAIL_ON_MISSING):
