@@ -106,7 +106,11 @@ class FakeCloud:
         for sandbox in self._known.values():
             await sandbox.hang_up()
         for runner in self._runners:
+            server = runner.server
             await runner.cleanup()
+            await asyncio.sleep(0)  # a connection that was accepted in this very turn gets its handler only now
+            if server is not None:
+                await server.shutdown(0.1)
         if self._directory:
             shutil.rmtree(self._directory, ignore_errors=True)
 

@@ -22,6 +22,9 @@ from hopx_tui.vt.charset import charset
 from tests.vt.invariants import check
 from tests.vt_core import make
 
+# Their modules are measured by tests of their own; tracing would double the longest tests here.
+pytestmark = pytest.mark.no_cover
+
 COLUMNS, LINES = 80, 24
 QUIET_SECONDS = 0.2
 LONGEST_SECONDS = 4.0
