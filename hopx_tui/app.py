@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import gc
 import os
 import signal
 import traceback
@@ -28,16 +29,20 @@ from hopx_tui.settings import Settings
 from hopx_tui.theme import ANSI_THEME, DEFAULT_THEME, THEMES
 from hopx_tui.tty.clipboard import Clipboard
 from hopx_tui.tty.cursor import DriverCursor
+from hopx_tui.tty.driver import DiffDriver
 
 _FEW_COLORS = ("", "linux", "screen", "dumb", "vt100")
 """Terminals whose own sixteen colours are all there is."""
 
 _UNISOLATED = "unisolated_allowed"
+_PLAIN_DRIVER = "HOPX_TUI_PLAIN_DRIVER"
+"""An environment variable that brings Textual's own driver back, should ours misjudge a terminal."""
 
 _KEY_PATIENCE = 0.1
 """Seconds that one key may hold up the next."""
 _LONGEST_NOTICE = 600
 _REMOTE_FPS = 15
+_SETTLED_SECONDS = 1.0
 
 OpenSource = Callable[[], Awaitable[tuple[str, str]]]
 """Gives base URL and API key, starting what must be started; raises ApiError with words for the person."""
@@ -57,7 +62,10 @@ class HopxApp(App[None], inherit_bindings=False):
     def __init__(self, settings: Settings, preferences: Preferences, open_source: OpenSource) -> None:
         self._start_theme = _start_theme(settings, preferences)
         # Textual picks its filter for NO_COLOR now, before any theme is set.
-        super().__init__(ansi_color=True if self._start_theme == ANSI_THEME else None)
+        super().__init__(
+            driver_class=None if os.environ.get(_PLAIN_DRIVER) else DiffDriver,
+            ansi_color=True if self._start_theme == ANSI_THEME else None,
+        )
         self.settings = settings
         self.ascii_only = settings.ascii
         self._preferences = preferences
@@ -138,6 +146,7 @@ class HopxApp(App[None], inherit_bindings=False):
         )
         await self.switch_screen(screen)
         self.run_worker(session.run(), name="session")
+        self.set_timer(_SETTLED_SECONDS, _settle)
 
     async def on_unmount(self) -> None:
         """Close connections; sandboxes go on."""
@@ -225,6 +234,12 @@ class HopxApp(App[None], inherit_bindings=False):
         except PreferencesError as error:
             self.notify(str(error), severity="error", markup=False, timeout=10)
 
+    def action_redraw(self) -> None:
+        """Something else wrote on the terminal: draw all of it anew."""
+        if isinstance(self._driver, DiffDriver):
+            self._driver.redraw()
+        self.refresh(repaint=True)
+
     # -- clipboard and cursor
 
     def copy_to_clipboard(self, text: str) -> None:
@@ -262,6 +277,13 @@ class HopxApp(App[None], inherit_bindings=False):
         """As above, for errors that know how to draw themselves."""
         self.crash = traceback.format_exc()
         self._close_messages_no_wait()
+
+
+def _settle() -> None:
+    """What is in memory now stays there: going through it again and again held keys up for 50 ms at a time."""
+    gc.collect()
+    gc.freeze()
+    gc.set_threshold(20_000, 20, 50)
 
 
 def _start_theme(settings: Settings, preferences: Preferences) -> str:

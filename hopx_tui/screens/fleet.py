@@ -451,11 +451,6 @@ class FleetScreen(Screen[None]):
         if self._session.local and isinstance(self._session.fleet.state.error, Unreachable):
             self.post_message(self.EngineWanted())
 
-    def action_repaint(self) -> None:
-        """Cure a screen that something else wrote on."""
-        self.refresh(layout=True)
-        self.app.refresh(repaint=True)
-
     def action_command(self) -> None:
         """The command line."""
         self.run_worker(self._command(), name="command")

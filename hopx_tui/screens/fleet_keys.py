@@ -35,7 +35,7 @@ FLEET_KEYS: list[BindingType] = [
     Key("e", "rename", "rename", id="fleet.rename", show=False,
         tooltip="Give the sandbox a name, kept on this machine."),
     Key("ctrl+r", "refresh", "refresh", id="fleet.refresh", show=False, tooltip="Ask for everything now."),
-    Key("ctrl+l", "repaint", "repaint", id="fleet.repaint", show=False, tooltip="Draw the whole screen anew."),
+    Key("ctrl+l", "app.redraw", "repaint", id="fleet.repaint", show=False, tooltip="Draw the whole screen anew."),
     Key("colon,ctrl+p", "command", "command", id="fleet.command",
         tooltip="Find and run any action by its name."),
     Key("question_mark,f1", "help", "help", id="fleet.help", show=False,

@@ -1,0 +1,366 @@
+"""What must be written so that the person's terminal shows the wanted screen: the difference, cell by cell.
+
+Textual rewrites whole lines with a full set of attributes each; over a slow link that is what a person waits for.
+"""
+
+from __future__ import annotations
+
+from collections import Counter
+from typing import NamedTuple
+
+from hopx_tui.tty.pen import Pen
+from hopx_tui.vt.row import Row
+from hopx_tui.vt.screen import VTScreen
+from hopx_tui.vt.stream import VTStream
+from hopx_tui.vt.style import BLINK, OVERLINE, REVERSE, STRIKE, Style, StyleTable
+
+__all__ = ["Painter"]
+
+_GAP = 3  # cells that are cheaper to write again than to jump over
+_ERASE_FROM = 12  # blanks inside a line that are cheaper to erase and jump over
+_CLEAR_FROM = 4  # blanks at a line's end that are cheaper to erase than to write
+_SCROLL_ROWS = 3  # lines that must be saved for a scroll to be worth its bytes
+_SEEN_ON_BLANKS = BLINK | OVERLINE | REVERSE | STRIKE
+
+
+class _Line(NamedTuple):
+    """One line as the terminal shows it: per column its cell ("" right of a wide one) and its style."""
+
+    cells: list[str]
+    styles: list[Style]
+
+
+class Painter:
+    """Holds the screen that is wanted and the one that is shown.
+
+    Args:
+        columns, lines: the terminal's size in cells.
+        erases_in_colour: whether the terminal erases with the current background (`bce`); GNU screen does not.
+
+    `feed` takes what an application writes to a terminal in frames (cursor motion, colours, text); `frame` gives
+    what brings the real terminal there, and takes it as shown from then on.
+    """
+
+    def __init__(self, columns: int, lines: int, *, erases_in_colour: bool = True) -> None:
+        self._styles = StyleTable()
+        self._pen = Pen()
+        self._erases_in_colour = erases_in_colour
+        self.synchronised = False
+        """Whether the terminal knows mode 2026, which shows a frame's changes all at once."""
+        self._seen = 0
+        self.resize(columns, lines)
+
+    def resize(self, columns: int, lines: int) -> None:
+        """The terminal has another size: nothing of what it shows is known any more."""
+        self.wanted = VTScreen(columns, lines, history_rows=0, styles=self._styles)
+        self._stream = VTStream(self.wanted)
+        self._stream.feed_text("\x1b[?7l\x1b[?25l")
+        self.forget()
+
+    def forget(self) -> None:
+        """Take nothing of what the terminal shows as known; the next frame writes all of it."""
+        self._shown: list[_Line | None] = [None] * self.wanted.lines
+        self._place: tuple[int, int] | None = None
+        self._visible: bool | None = None
+        self._shape: int | None = None
+        self._pen.forget()
+        self._seen += 1  # no row carries this mark
+
+    @property
+    def size(self) -> tuple[int, int]:
+        """Columns and lines."""
+        return self.wanted.columns, self.wanted.lines
+
+    def feed(self, text: str) -> None:
+        """Change the wanted screen."""
+        self._stream.feed_text(text)
+
+    def frame(self) -> str:
+        """The bytes that are missing, as text; empty if nothing is."""
+        changed = self._changed()
+        out: list[str] = []
+        if len(changed) > _SCROLL_ROWS:
+            self._scroll(changed, out)
+        written = sum([self._line(y, line, out) for y, line in changed.items()])
+        self._cursor(out)
+        text = "".join(out)
+        if written > 1 and self.synchronised:
+            return f"\x1b[?2026h{text}\x1b[?2026l"
+        return text
+
+    # -- what changed
+
+    def _changed(self) -> dict[int, _Line]:
+        """Lines that differ from what is shown, by their number; the rows are marked as looked at."""
+        changed = {}
+        for y, row in enumerate(self.wanted.rows):
+            mark = (self._seen, y)
+            if row.paint != mark:
+                row.paint = mark
+                line = self._look(row)
+                if line != self._shown[y]:
+                    changed[y] = line
+        return changed
+
+    def _look(self, row: Row) -> _Line:
+        """The row as it is seen: a blank has a background, but no colour or weight of text."""
+        cells, styles = row.grid()
+        if " " in cells:
+            plain = self._is_plain
+            styles = [
+                style.erase if cell == " " and plain(style) else style
+                for cell, style in zip(cells, styles, strict=True)
+            ]
+        return _Line(cells, styles)
+
+    @staticmethod
+    def _is_plain(style: Style) -> bool:
+        """Whether nothing of the style but its background is seen on a blank."""
+        look = style.look
+        return not (look.underline or look.link or look.flags & _SEEN_ON_BLANKS)
+
+    def _scroll(self, changed: dict[int, _Line], out: list[str]) -> None:
+        """Move lines that only went up or down, instead of writing them again."""
+        top, bottom = min(changed), max(changed)
+        old: list[object] = []
+        for line in self._shown[top : bottom + 1]:
+            if line is None:
+                return
+            old.append(_key(line))
+        new = [_key(changed[y]) if y in changed else old[y - top] for y in range(top, bottom + 1)]
+        where: dict[object, list[int]] = {}
+        for at, key in enumerate(old):
+            if key is not None:
+                where.setdefault(key, []).append(at)
+        votes = Counter(
+            at - y for y, key in enumerate(new) if key is not None and len(where.get(key, ())) == 1 for at in where[key]
+        )
+        stays = votes.pop(0, 0)
+        if not votes:
+            return
+        shift, count = votes.most_common(1)[0]
+        if count < _SCROLL_ROWS or count <= stays:
+            return
+        self._hide(out)
+        # Lines that come in are blank in the current background, if the terminal does that.
+        pen = self._pen.style
+        if pen is None or not (self._erases_in_colour and self._is_plain(pen)):
+            pen = self._styles.default
+            out.append(self._pen.to(pen))
+        height = bottom - top + 1
+        blank = _Line([" "] * self.wanted.columns, [pen.erase] * self.wanted.columns)
+        shown = self._shown[top : bottom + 1]
+        if shift > 0:
+            out.append(f"\x1b[{top + 1};{bottom + 1}r\x1b[{bottom + 1};1H" + "\n" * shift + "\x1b[r")
+            shown = [*shown[shift:], *(_copy(blank) for _ in range(min(shift, height)))]
+        else:
+            out.append(f"\x1b[{top + 1};{bottom + 1}r\x1b[{top + 1};1H" + "\x1bM" * -shift + "\x1b[r")
+            shown = [*(_copy(blank) for _ in range(min(-shift, height))), *shown[:shift]]
+        self._shown[top : bottom + 1] = shown[:height]
+        for y in range(top, bottom + 1):
+            changed.setdefault(y, self._look(self.wanted.rows[y]))  # a line that stayed was moved away
+        self._place = None  # setting a region moves the cursor home
+
+    # -- writing
+
+    def _line(self, y: int, wanted: _Line, out: list[str]) -> bool:
+        """Write the cells of one line that differ; whether there were any."""
+        shown = self._shown[y]
+        self._shown[y] = wanted
+        if shown is None:
+            spans = [(0, len(wanted.cells))]
+        else:
+            spans = _spans(shown, wanted)
+            if not spans:
+                return False
+        end = self._blank_from(wanted)
+        self._hide(out)
+        for start, stop in spans:
+            erase = stop == len(wanted.cells) and stop - max(start, end) >= _CLEAR_FROM
+            if erase:
+                stop = max(start, end)
+            if stop > start:
+                self._move(start, y, out)
+                self._write(wanted, start, stop, y, out)
+            if erase:
+                self._move(stop, y, out)
+                out.append(self._pen.to(self._for_blank(wanted.styles[-1])))
+                out.append("\x1b[K")
+        return True
+
+    def _blank_from(self, line: _Line) -> int:
+        """The column from which the line can be erased to its end."""
+        cells, styles = line
+        style, end = styles[-1], len(cells)
+        if not self._erasable(style):
+            return end
+        while end and cells[end - 1] == " " and styles[end - 1] is style:
+            end -= 1
+        return end
+
+    def _write(self, line: _Line, start: int, stop: int, y: int, out: list[str]) -> None:
+        cells, styles = line
+        at = start
+        while at < stop:
+            style = self._for_blank(styles[at]) if cells[at] == " " else styles[at]
+            blank = style.erase if self._is_plain(style) else style
+            end = at + 1
+            while end < stop and (styles[end] is style or (styles[end] is blank and cells[end] == " ")):
+                end += 1
+            out.append(self._pen.to(style))
+            self._text(cells, at, end, y, style, out)
+            at = end
+        if stop >= len(cells):
+            self._place = None  # past the last column terminals differ
+
+    def _for_blank(self, style: Style) -> Style:
+        """The nearest to the current pen with which blanks look as in this style: their background says it all."""
+        pen = self._pen.style
+        if pen is None or not self._is_plain(pen) or not self._is_plain(style):
+            return style
+        return pen if pen.bg == style.bg else self._styles.intern(pen.look._replace(bg=style.bg))
+
+    def _text(self, cells: list[str], at: int, end: int, y: int, style: Style, out: list[str]) -> None:
+        """Cells of one style."""
+        while at < end:
+            self._move(at, y, out)
+            stop = at
+            while stop < end and cells[stop].isascii() and cells[stop]:
+                stop += 1
+            if stop > at:
+                self._plain("".join(cells[at:stop]), stop, y, style, out)
+            else:
+                stop = self._other(cells, at, end, y, out)
+            at = stop
+
+    def _plain(self, text: str, end: int, y: int, style: Style, out: list[str]) -> None:
+        """ASCII; many blanks at its end are erased, and a later motion goes past them."""
+        blanks = len(text) - len(text.rstrip(" "))
+        if blanks >= _ERASE_FROM and self._erasable(style):
+            out.append(f"{text[:-blanks]}\x1b[{blanks}X")
+            self._place = (end - blanks, y)
+        else:
+            out.append(text)
+            self._place = (end, y)
+
+    def _other(self, cells: list[str], at: int, end: int, y: int, out: list[str]) -> int:
+        """Up to and with a character whose width terminals do not agree on: an absolute motion follows it."""
+        stop, sure = at, True
+        while stop < end and sure and not (cells[stop].isascii() and cells[stop]):
+            sure = _is_sure(cells[stop])
+            stop += 1
+            while stop < end and cells[stop] == "":
+                stop += 1
+        out.append("".join(cells[at:stop]))
+        self._place = (stop, y) if sure else None
+        return stop
+
+    def _erasable(self, style: Style) -> bool:
+        """Whether erased cells look like blanks of this style."""
+        return self._is_plain(style) and (style.bg is None or self._erases_in_colour)
+
+    def _move(self, x: int, y: int, out: list[str]) -> None:
+        """The shortest motion to a cell."""
+        place = self._place
+        if place == (x, y):
+            return
+        self._place = (x, y)
+        if place is not None:
+            if place[1] == y and x > place[0]:
+                step = x - place[0]
+                out.append("\x1b[C" if step == 1 else f"\x1b[{step}C")
+                return
+            if x == 0 and y - place[1] in (0, 1):
+                out.append("\r" if y == place[1] else "\r\n")
+                return
+        if x == 0:
+            out.append(f"\x1b[{y + 1}H" if y else "\x1b[H")
+        else:
+            out.append(f"\x1b[{y + 1};{x + 1}H")
+
+    # -- the cursor
+
+    def _hide(self, out: list[str]) -> None:
+        """A visible cursor must not be seen running about; mode 2026 sees to that by itself."""
+        if self._visible is not False and not (self.synchronised and self._visible):
+            out.append("\x1b[?25l")
+            self._visible = False
+
+    def _cursor(self, out: list[str]) -> None:
+        screen = self.wanted
+        if screen.cursor_shape != self._shape:
+            self._shape = screen.cursor_shape
+            out.append(f"\x1b[{screen.cursor_shape} q")
+        if screen.cursor_visible:
+            self._move(min(screen.cursor.x, screen.columns - 1), screen.cursor.y, out)
+        if screen.cursor_visible is not self._visible:
+            self._visible = screen.cursor_visible
+            out.append("\x1b[?25h" if self._visible else "\x1b[?25l")
+
+    def leave(self) -> str:
+        """What gives the terminal back: plain attributes, the person's own cursor shape."""
+        return "\x1b[0m" + ("\x1b[0 q" if self._shape else "")
+
+
+def _copy(line: _Line) -> _Line:
+    return _Line(line.cells[:], line.styles[:])
+
+
+def _key(line: _Line) -> object:
+    """Equal for lines that look the same; None for blank ones, which say nothing about motion."""
+    text = "".join(line.cells)
+    if text.isspace():
+        return None
+    styles = line.styles
+    turns = [styles[0]]
+    for style in styles:
+        if style is not turns[-1]:
+            turns.append(style)
+    return text, tuple(map(id, turns))
+
+
+def _spans(shown: _Line, wanted: _Line) -> list[tuple[int, int]]:
+    """Where two lines differ, as half-open ranges of columns; near ones are joined, wide cells never cut."""
+    old_cells, old_styles = shown
+    cells, styles = wanted
+    if cells == old_cells and styles == old_styles:
+        return []
+    columns = len(cells)
+    spans: list[tuple[int, int]] = []
+    start = stop = -1
+    for x in range(columns):
+        if cells[x] != old_cells[x] or styles[x] is not old_styles[x]:
+            if start < 0:
+                start = x
+            elif x - stop > _GAP or not _one_style(cells, styles, stop, x):
+                spans.append((start, stop))
+                start = x
+            stop = x + 1
+    if start >= 0:
+        spans.append((start, stop))
+    return [_whole(span, cells) for span in spans]
+
+
+def _one_style(cells: list[str], styles: list[Style], start: int, stop: int) -> bool:
+    """Whether columns start..stop can be written as the one before them is."""
+    style = styles[start - 1]
+    return all(
+        styles[x] is style or (cells[x] == " " and styles[x] is style.erase) for x in range(start, stop)
+    )
+
+
+def _whole(span: tuple[int, int], cells: list[str]) -> tuple[int, int]:
+    start, stop = span
+    while start and cells[start] == "":
+        start -= 1
+    while stop < len(cells) and cells[stop] == "":
+        stop += 1
+    return start, stop
+
+
+def _is_sure(cell: str) -> bool:
+    """Whether every terminal gives this cell the width that we do."""
+    if len(cell) != 1:
+        return False
+    code = ord(cell)
+    return code < 0x300 or 0x2010 <= code <= 0x2027 or 0x2190 <= code <= 0x21FF or 0x2500 <= code <= 0x28FF
