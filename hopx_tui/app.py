@@ -9,7 +9,7 @@ import signal
 import traceback
 from collections import deque
 from collections.abc import Awaitable, Callable
-from typing import Any, ClassVar
+from typing import Any, ClassVar, Protocol
 
 from textual import events
 from textual.app import App
@@ -25,6 +25,7 @@ from hopx_tui.live.session import Session
 from hopx_tui.preferences import Preferences, PreferencesError
 from hopx_tui.screens.fleet import FleetScreen
 from hopx_tui.screens.start import StartScreen
+from hopx_tui.screens.upgrade import upgrade_dialog
 from hopx_tui.settings import Settings
 from hopx_tui.theme import ANSI_THEME, DEFAULT_THEME, THEMES
 from hopx_tui.tty.clipboard import Clipboard
@@ -48,6 +49,16 @@ OpenSource = Callable[[], Awaitable[tuple[str, str]]]
 """Gives base URL and API key, starting what must be started; raises ApiError with words for the person."""
 
 
+class Upgrade(Protocol):
+    """A local engine that may be older than this program."""
+
+    async def offer(self) -> tuple[str, str, int] | None:
+        """Its version, this version, and how many sandboxes a restart would stop; None when there is no reason."""
+
+    async def restart(self) -> None:
+        """Stop it and start this version. Raises ApiError with words for the person."""
+
+
 class HopxApp(App[None], inherit_bindings=False):
     """One source, one fleet screen."""
 
@@ -59,7 +70,14 @@ class HopxApp(App[None], inherit_bindings=False):
         Binding("ctrl+c", "copy_or_cancel", "copy", show=False, system=True),
     ]
 
-    def __init__(self, settings: Settings, preferences: Preferences, open_source: OpenSource) -> None:
+    def __init__(
+        self,
+        settings: Settings,
+        preferences: Preferences,
+        open_source: OpenSource,
+        *,
+        upgrade: Upgrade | None = None,
+    ) -> None:
         self._start_theme = _start_theme(settings, preferences)
         # Textual picks its filter for NO_COLOR now, before any theme is set.
         super().__init__(
@@ -70,6 +88,7 @@ class HopxApp(App[None], inherit_bindings=False):
         self.ascii_only = settings.ascii
         self._preferences = preferences
         self._open_source = open_source
+        self._upgrade = upgrade
         self._session: Session | None = None
         self._events = EventLog()
         self._roads = Clipboard(self._write_to_terminal, os.environ)
@@ -147,6 +166,23 @@ class HopxApp(App[None], inherit_bindings=False):
         await self.switch_screen(screen)
         self.run_worker(session.run(), name="session")
         self.set_timer(_SETTLED_SECONDS, _settle)
+        if self._upgrade is not None and not self.settings.readonly:
+            self.run_worker(self._offer_upgrade(self._upgrade), name="upgrade")
+
+    async def _offer_upgrade(self, upgrade: Upgrade) -> None:
+        """Ask whether an older engine is to be restarted; it never is without a yes."""
+        offer = await upgrade.offer()
+        if offer is None or not await self.push_screen_wait(upgrade_dialog(*offer)):
+            return
+        self.notify("Restarting the local engine …", timeout=5)
+        try:
+            await upgrade.restart()
+        except ApiError as error:
+            self.notify(str(error), severity="error", timeout=10)
+            return
+        self.notify(f"The local engine is {offer[1]} now. Stopped sandboxes start again with r.", timeout=8)
+        if self._session is not None:
+            self._session.fleet.refresh()
 
     async def on_unmount(self) -> None:
         """Close connections; sandboxes go on."""

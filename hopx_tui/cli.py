@@ -14,6 +14,7 @@ if TYPE_CHECKING:
     import argparse
     from types import TracebackType
 
+    from hopx_tui.engine_process import EngineStart
     from hopx_tui.settings import Settings
 
 USAGE_ERROR = 2
@@ -29,6 +30,8 @@ def main(argv: Sequence[str] | None = None) -> int:
         return 0
     if arguments[:1] == ["engine"]:
         return _engine(arguments[1:])
+    if arguments[:1] == ["doctor"]:
+        return _engine(arguments)
     options = _parser().parse_args(arguments)
     from hopx_tui.settings import SettingsError, resolve
 
@@ -52,7 +55,8 @@ def _parser() -> argparse.ArgumentParser:
         prog="hopx-tui",
         description="The terminal dashboard for HOPX sandboxes. Without an API key it runs real sandboxes on this "
         "machine, in the local engine.",
-        epilog="`hopx-tui engine run|start|stop|status|env` handles the local engine (see `hopx-tui engine --help`). "
+        epilog="`hopx-tui engine run|start|stop|status|env|build` handles the local engine (see `hopx-tui engine "
+        "--help`); `hopx-tui doctor` says what works on this machine and what to do about the rest. "
         "Environment: HOPX_API_KEY, HOPX_BASE_URL, HOPX_PROFILE, HOPX_TUI_STATE_DIR, NO_COLOR.",
     )
     parser.add_argument("-V", "--version", action="version", version=f"hopx-tui {__version__}")
@@ -117,12 +121,35 @@ def _dashboard(settings: Settings) -> int:
             raise Unreachable(str(error)) from None
         return address.url, address.api_key
 
-    app = HopxApp(settings, Preferences(settings.preferences), open_source)
+    upgrade = _Upgrade(engine) if engine is not None else None
+    app = HopxApp(settings, Preferences(settings.preferences), open_source, upgrade=upgrade)
     app.run()
     sys.excepthook = unhooked
     if app.crash is not None:
         return _confess(app.crash, settings)
     return app.return_code or 0
+
+
+class _Upgrade:
+    """The engine's upgrade in the words of the dashboard."""
+
+    def __init__(self, engine: EngineStart) -> None:
+        self._engine = engine
+
+    async def offer(self) -> tuple[str, str, int] | None:
+        """See `app.Upgrade`."""
+        offer = await self._engine.offer()
+        return (offer.old, offer.new, offer.active) if offer is not None else None
+
+    async def restart(self) -> None:
+        """See `app.Upgrade`."""
+        from hopx_tui.api.errors import Unreachable
+        from hopx_tui.engine_process import EngineFailed
+
+        try:
+            await self._engine.restart()
+        except EngineFailed as error:
+            raise Unreachable(str(error)) from None
 
 
 def _put(environ: os._Environ[str], values: Mapping[str, str]) -> None:

@@ -16,7 +16,7 @@ import pytest
 
 from hopx_tui import __version__, cli
 from hopx_tui.api.errors import Unreachable
-from hopx_tui.engine_process import EngineAddress, EngineFailed
+from hopx_tui.engine_process import EngineAddress, EngineFailed, UpgradeOffer
 from hopx_tui.settings import Source
 from tests.screens.running import settings_in
 
@@ -142,8 +142,9 @@ class FakeApp:
     return_code: int | None = None
     address: Any = None
 
-    def __init__(self, settings: Any, preferences: Any, open_source: Any) -> None:
+    def __init__(self, settings: Any, preferences: Any, open_source: Any, *, upgrade: Any) -> None:
         self.settings = settings
+        self.upgrade = upgrade
         self._open_source = open_source
         type(self).made = self
 
@@ -301,3 +302,38 @@ def test_faults_outside_of_the_app_are_confessed_too(
     assert "KeyboardInterrupt" not in (home / "log").read_text()
     assert "met a fault of its own" in capsys.readouterr().err
     assert (home / "log").stat().st_mode & 0o777 == 0o600
+
+
+async def test_the_upgrade_in_the_words_of_the_dashboard() -> None:
+    class Engine:
+        fails = False
+
+        async def offer(self) -> UpgradeOffer | None:
+            return None if self.fails else UpgradeOffer("0.0.1", "0.1.0", 2)
+
+        async def restart(self) -> EngineAddress:
+            if self.fails:
+                raise EngineFailed("No.")
+            return EngineAddress("http://x", "k")
+
+    engine: Any = Engine()
+    upgrade = cli._Upgrade(engine)
+    assert await upgrade.offer() == ("0.0.1", "0.1.0", 2)
+    await upgrade.restart()
+    engine.fails = True
+    assert await upgrade.offer() is None
+    with pytest.raises(Unreachable, match="No"):
+        await upgrade.restart()
+
+
+def test_the_doctor_is_the_engines(monkeypatch: pytest.MonkeyPatch) -> None:
+    called: list[list[str]] = []
+
+    def become(_program: str, command: list[str]) -> None:
+        called.append(command)
+        raise SystemExit(0)
+
+    monkeypatch.setattr(os, "execv", become)
+    with pytest.raises(SystemExit):
+        cli.main(["doctor", "--json"])
+    assert called == [[sys.executable, "-m", "hopx_tui.engine", "doctor", "--json"]]

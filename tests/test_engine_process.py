@@ -10,8 +10,16 @@ from pathlib import Path
 
 import pytest
 
-from hopx_tui import engine_process
-from hopx_tui.engine_process import EngineAddress, EngineFailed, EngineStart, _last_words, engine_argv
+from hopx_tui import __version__, engine_process
+from hopx_tui.engine_process import (
+    EngineAddress,
+    EngineFailed,
+    EngineStart,
+    UpgradeOffer,
+    _last_words,
+    engine_argv,
+    is_older,
+)
 
 ANSWER = """print('{"url": "http://127.0.0.1:5", "api_key": "secret", "pid": 1}')"""
 
@@ -99,6 +107,65 @@ async def test_waiting_can_be_given_up_at_once(program: Path) -> None:
     assert time.monotonic() - began < 10
     child.kill()
     child.communicate()
+
+
+def engine_of(version: str, *, status: str = "", stop: str = "", note: Path | None = None) -> str:
+    """A program that answers as an engine of that version, and notes what it was asked."""
+    return (
+        "import json, sys\n"
+        f"note = {str(note) if note else None!r}\n"
+        "if note: open(note, 'a').write(' '.join(sys.argv[1:]) + '\\n')\n"
+        f"if sys.argv[1] == 'status': {status or 'sys.exit(1)'}\n"
+        f"elif sys.argv[1] == 'stop': {stop or 'pass'}\n"
+        f"else: print(json.dumps({{'url': 'http://x', 'api_key': 'k', 'version': {version!r}}}))\n"
+    )
+
+
+COUNTS = "print(json.dumps({'sandboxes': {'running': 2, 'paused': 1, 'creating': 0, 'stopped': 7}}))"
+
+
+async def test_an_older_engine_is_offered_a_restart(program: Path, tmp_path: Path) -> None:
+    note = tmp_path / "note"
+    program.write_text(engine_of("0.0.9", status=COUNTS, note=note))
+    start = EngineStart(tmp_path / "s", "none", os.environ)
+    assert await start.offer() is None  # nobody has answered yet
+    assert (await start.address()).version == "0.0.9"
+    assert await start.offer() == UpgradeOffer("0.0.9", __version__, 3)
+    place = f"--state-dir {tmp_path / 's'}"
+    assert note.read_text().splitlines()[1:] == [f"status --json {place}"]  # asking changes nothing
+    program.write_text(engine_of(__version__, note=note))
+    assert (await start.restart()).version == __version__
+    assert note.read_text().splitlines()[2:] == [
+        f"stop --force {place}",
+        f"start --json {place} --isolation none",
+    ]
+    assert await start.offer() is None
+
+
+@pytest.mark.parametrize(
+    ("version", "status"),
+    [(__version__, COUNTS), ("99.0.0", COUNTS), ("0.0.9", ""), ("0.0.9", "print('[]')"), ("odd", COUNTS), ("", COUNTS)],
+)
+async def test_no_offer(program: Path, version: str, status: str) -> None:
+    program.write_text(engine_of(version, status=status))
+    start = EngineStart(None, None, os.environ)
+    await start.address()
+    assert await start.offer() is None
+
+
+async def test_a_restart_that_fails(program: Path) -> None:
+    program.write_text(engine_of("0.0.9", stop="sys.exit('It does not end.')"))
+    start = EngineStart(None, None, os.environ)
+    await start.address()
+    with pytest.raises(EngineFailed, match="It does not end"):
+        await start.restart()
+
+
+def test_versions() -> None:
+    assert is_older("0.9.1", "0.10.0")
+    assert is_older("0.1", "0.1.1+local")
+    assert not is_older("0.1.0", "0.1.0")
+    assert not is_older("1.0.0", "0.9.9")
 
 
 def test_last_words() -> None:

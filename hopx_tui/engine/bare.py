@@ -6,7 +6,7 @@ import os
 import signal
 import socket
 import subprocess
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -41,6 +41,10 @@ class BareSession(Session):
     def isolation(self) -> str:
         return "none"
 
+    @property
+    def root(self) -> processes.Process | None:
+        return self._supervisor
+
     def _configuration(self) -> dict[str, Any]:
         own = self.launch.directory
         return self.launch.config(
@@ -52,13 +56,17 @@ class BareSession(Session):
 
     async def _spawn(self, control: socket.socket, log_file: int) -> subprocess.Popen[bytes]:
         launch = self.launch
-        for name in ("workspace", "root", "agent"):
+        for name in ("workspace", "root", "agent", *launch.outfit.folders.values()):
             (launch.directory / name).mkdir(exist_ok=True)
         listener = launch.listener
         reading, self._lifeline = os.pipe()
         kept = f"{control.fileno()},{listener.fileno()}"
         agent = self._runtime.command(
-            "--control-fd", str(control.fileno()), "--listen-fd", str(listener.fileno())
+            "--control-fd",
+            str(control.fileno()),
+            "--listen-fd",
+            str(listener.fileno()),
+            program=launch.program,
         )
         try:
             child = spawn(
@@ -75,7 +83,7 @@ class BareSession(Session):
                 (reading, control.fileno(), listener.fileno()),
                 log_file,
                 str(launch.directory / "workspace"),
-                bare_environment(launch.sandbox_id, launch.directory / "root"),
+                bare_environment(launch.sandbox_id, launch.directory / "root", launch.outfit.path),
             )
         finally:
             os.close(reading)
@@ -127,12 +135,12 @@ class BareSession(Session):
             processes.send(row, signal.SIGKILL)
 
 
-def bare_environment(sandbox_id: str, home: Path) -> dict[str, str]:
+def bare_environment(sandbox_id: str, home: Path, first: Sequence[str] = ()) -> dict[str, str]:
     """The agent's environment: the host's PATH, a home of its own, and none of the engine's secrets."""
     kept = {name: os.environ[name] for name in INHERITED if name in os.environ}
     return {
-        "PATH": os.defpath,
         **kept,
+        "PATH": os.pathsep.join((*first, kept.get("PATH", os.defpath))),
         "HOME": str(home),
         "USER": os.environ.get("USER", "user"),
         "LOGNAME": os.environ.get("LOGNAME", os.environ.get("USER", "user")),

@@ -26,6 +26,7 @@ from hopx_tui.engine.mounts import (
     etc_files,
     mount_points,
 )
+from hopx_tui.engine.outfit import PLAIN, Outfit
 from hopx_tui.engine.runtime import Runtime, is_below
 from hopx_tui.engine.session import Launch, Session, spawn, stop_all
 
@@ -51,9 +52,9 @@ class Bubblewrap:
     hidden: tuple[str, ...]  # host paths never to show
     home: str
 
-    def prepare(self, directory: Path, sandbox_id: str, nameserver: str | None) -> None:
+    def prepare(self, directory: Path, sandbox_id: str, nameserver: str | None, outfit: Outfit = PLAIN) -> None:
         """Make the sandbox's own directories and its files of /etc (those that exist are kept). Blocks."""
-        for name in FOLDERS.values():
+        for name in (*FOLDERS.values(), *outfit.folders.values()):
             with ground.folder(directory, name):
                 pass
         try:
@@ -65,7 +66,7 @@ class Bubblewrap:
                 ground.write_own(etc, name, text, keep=name != "resolv.conf")
 
     def options(
-        self, directory: Path, sandbox_id: str, tools: tuple[str, ...], *, share: bool, info: int, block: int
+        self, directory: Path, sandbox_id: str, outfit: Outfit, *, share: bool, info: int, block: int
     ) -> int:
         """A descriptor `bwrap --args` reads its options from: a command line would tell the host's paths to
         everyone inside. Every mount point in the sandbox's own folders is made or repaired. Blocks.
@@ -75,13 +76,16 @@ class Bubblewrap:
         extra = [os.path.join(prefix, "bin") for prefix in self.runtime.prefixes[1:2]]
         plan = Plan(
             sandbox_id=sandbox_id,
-            folders={inside: str(directory / name) for inside, name in FOLDERS.items()},
+            folders={inside: str(directory / name) for inside, name in {**FOLDERS, **outfit.folders}.items()},
             read_only=self.runtime.visible,
             hidden=self.hidden,
             home=self.home,
             share_network=share,
-            environment=environment(sandbox_id, [path for path in extra if not is_below(path, "/usr")]),
-            tools=tools,
+            environment=environment(
+                sandbox_id, [path for path in extra if not is_below(path, "/usr")], outfit.path
+            ),
+            tools=outfit.tools,
+            shown=outfit.shown,
             kept_etc=kept,
         )
         host = Host()
@@ -120,6 +124,10 @@ class BubblewrapSession(Session):
     def isolation(self) -> str:
         return "bwrap"
 
+    @property
+    def root(self) -> processes.Process | None:
+        return self._init
+
     def _configuration(self) -> dict[str, Any]:
         return self.launch.config(
             isolation="bwrap", workspace="/workspace", home="/root", state="/run/hopx-agent"
@@ -129,7 +137,7 @@ class BubblewrapSession(Session):
         launch = self.launch
         nameserver = network.NAMESERVER if launch.network == "own" else None
         await asyncio.to_thread(
-            self._bubblewrap.prepare, launch.directory, launch.sandbox_id, nameserver
+            self._bubblewrap.prepare, launch.directory, launch.sandbox_id, nameserver, launch.outfit
         )
         info_read, info_write = os.pipe()
         block_read, block_write = os.pipe()
@@ -139,13 +147,15 @@ class BubblewrapSession(Session):
                 self._bubblewrap.options,
                 launch.directory,
                 launch.sandbox_id,
-                launch.tools,
+                launch.outfit,
                 share=launch.network == "host",
                 info=info_write,
                 block=block_read,
             )
             agent = self._bubblewrap.runtime.command(
-                "--control-fd", str(control.fileno()), "--listen-fd", str(launch.listener.fileno())
+                "--control-fd", str(control.fileno()),
+                "--listen-fd", str(launch.listener.fileno()),
+                program=launch.program,
             )
             child = spawn(
                 [self._bubblewrap.program, "--args", str(options), "--", *agent],
@@ -181,9 +191,14 @@ class BubblewrapSession(Session):
         self._namespace = processes.namespace_of(init.pid)
         self._init_handle = os.pidfd_open(init.pid)
         self._others.append(os.dup(self._init_handle))
-        self.group.add(init.pid)
-        if self.launch.network == "own":
-            self._uplink = network.attach(init.pid)
+        joined = asyncio.ensure_future(asyncio.to_thread(self.group.add, init.pid))  # the kernel takes its time
+        try:
+            if self.launch.network == "own":
+                # bubblewrap brings the loopback up at this moment, and stumbles over pasta doing the same
+                await network.wait_loopback(init.pid, child)
+                self._uplink = network.attach(init.pid)
+        finally:
+            await joined  # before it may have children
 
     async def _settle(self) -> None:
         if self._uplink is not None and self._init is not None:

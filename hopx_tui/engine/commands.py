@@ -1,4 +1,5 @@
-"""The command line of the engine: run, start, stop, status, env. Errors are a sentence and an exit code."""
+"""The command line of the engine: run, start, stop, status, env, build, and doctor. Errors are a sentence and an
+exit code."""
 
 from __future__ import annotations
 
@@ -16,6 +17,8 @@ from hopx_tui.engine.paths import StateDir, StateError, state_dir
 
 OK, REFUSED, USAGE, STATE, PORT, RUNNING, SILENT, ISOLATION = range(8)
 IDLE_SECONDS = 600.0
+NAMED = 10  # sandboxes that a question lists
+YES = ("y", "yes")
 
 
 def main(arguments: list[str]) -> int:
@@ -23,7 +26,9 @@ def main(arguments: list[str]) -> int:
     5 already running, 6 no answer, 7 isolation demanded but impossible."""
     options = _parser().parse_args(arguments)
     state = state_dir(options.state_dir, os.environ)
-    actions = {"run": _run, "start": _start, "stop": _stop, "status": _status, "env": _env}
+    actions = {
+        "run": _run, "start": _start, "stop": _stop, "status": _status, "env": _env, "build": _build, "doctor": _doctor,
+    }  # fmt: skip
     try:
         return actions[options.action](options, state)
     except StateError as error:
@@ -40,7 +45,7 @@ def _parser() -> argparse.ArgumentParser:
     parser = argparse.ArgumentParser(
         prog="hopx-tui engine", description="The local engine: sandboxes on this machine, with no account."
     )
-    actions = parser.add_subparsers(dest="action", required=True, metavar="run|start|stop|status|env")
+    actions = parser.add_subparsers(dest="action", required=True, metavar="run|start|stop|status|env|build")
     common = argparse.ArgumentParser(add_help=False)
     common.add_argument("--state-dir", metavar="DIR", help="where keys, sandboxes and logs live")
     running = argparse.ArgumentParser(add_help=False)
@@ -57,6 +62,9 @@ def _parser() -> argparse.ArgumentParser:
     stop.add_argument("--force", action="store_true", help="do not ask when sandboxes run")
     actions.add_parser("status", parents=[common, as_json], help="whether it runs, and where")
     actions.add_parser("env", parents=[common], help="export lines for other clients")
+    build = actions.add_parser("build", parents=[common], help="install a template's packages before its first use")
+    build.add_argument("template", choices=("code-interpreter",))
+    actions.add_parser("doctor", parents=[common, as_json], help="what works on this machine (as `hopx-tui doctor`)")
     return parser
 
 
@@ -163,14 +171,25 @@ def _stop(options: argparse.Namespace, state: StateDir) -> int:
         return OK
     active = daemon.active_sandboxes(running)
     if active and not options.force:
-        what = f"{active} sandbox{'es are' if active > 1 else ' is'} running or paused and would be stopped"
+        what = f"{active} sandbox{'es are' if active > 1 else ' is'} running or paused"
         if not (sys.stdin.isatty() and sys.stdout.isatty()):
-            return _fail(f"{what}. Use --force to stop the engine all the same.", REFUSED)
-        if input(f"{what} (files stay). Stop the engine? [y/N] ").strip().lower() not in ("y", "yes"):
+            return _fail(f"{what}: their programs would end. Use --force to stop the engine all the same.", USAGE)
+        names = daemon.active_names(running, NAMED)
+        more = [f"and {active - len(names)} more"] if active > len(names) else []
+        _say("\n  ".join([f"{what}:", *names, *more]))
+        if not _agreed("Their programs will end, their files stay. Stop the engine? [y/N] "):
             return REFUSED
     daemon.stop(state)
     _say("The engine has stopped.")
     return OK
+
+
+def _agreed(question: str) -> bool:
+    try:
+        return input(question).strip().lower() in YES
+    except EOFError:  # ctrl+d
+        _say("")
+        return False
 
 
 def _status(options: argparse.Namespace, state: StateDir) -> int:
@@ -180,12 +199,39 @@ def _status(options: argparse.Namespace, state: StateDir) -> int:
             ("url", "api_key", "pid", "version", "isolation", "reason"), None
         )
         facts = running.public() if running is not None else empty
-        _say(json.dumps({**facts, "started": False, "running": running is not None}))
+        counts = daemon.counts_by_status(running) if running is not None else {}
+        _say(json.dumps({**facts, "started": False, "running": running is not None, "sandboxes": counts}))
     elif running is not None:
         _say(f"The engine runs at {running.url} (process {running.pid}; {_level(running)}).")
     else:
         _say("The engine does not run.")
     return OK if running is not None else REFUSED
+
+
+def _build(_options: argparse.Namespace, state: StateDir) -> int:
+    import threading
+
+    from hopx_tui.engine.layers import LayerError, PythonLayer
+
+    state.prepare()
+    layer = PythonLayer(state.layers)
+    if layer.path is not None:
+        _say(f"It is ready: {layer.path}")
+        return OK
+    try:
+        place = layer.build(_say, threading.Event())
+    except LayerError as error:
+        return _fail(f"The template code-interpreter could not be built: {error}.", REFUSED)
+    _say(f"Ready: {place}")
+    return OK
+
+
+def _doctor(options: argparse.Namespace, state: StateDir) -> int:
+    from hopx_tui.engine import doctor
+
+    report = doctor.examine(state)
+    _say(json.dumps(report.as_json()) if options.json else report.as_text())
+    return OK if report.isolated else REFUSED
 
 
 def _env(_options: argparse.Namespace, state: StateDir) -> int:

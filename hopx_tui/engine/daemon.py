@@ -179,8 +179,24 @@ def stop(state: StateDir) -> bool:
     return True
 
 
+def active_names(running: Running, most: int) -> list[str]:
+    """What ending the engine would end, as "id (template, status)"; the first `most` of each status."""
+    found = []
+    for status in ("running", "paused"):
+        page = ask(running, f"/v1/sandboxes?status={status}&limit={most}") or {}
+        found += [f"{row.get('id')} ({row.get('template_name')}, {status})" for row in page.get("data") or []]
+    return found[:most]
+
+
 def active_sandboxes(running: Running) -> int:
     """How many sandboxes run, start or are paused: what ending the engine would end."""
-    answer = ask(running, "/v1/engine") or {}
-    counts = answer.get("sandboxes") or {}
-    return sum(int(counts.get(status, 0)) for status in ("creating", "running", "paused"))
+    counts = counts_by_status(running)
+    return sum(counts.get(status, 0) for status in ("creating", "running", "paused"))
+
+
+def counts_by_status(running: Running) -> dict[str, int]:
+    """How many sandboxes there are in each status; empty when the engine does not say."""
+    counts = (ask(running, "/v1/engine") or {}).get("sandboxes")
+    if not isinstance(counts, dict):
+        return {}
+    return {str(status): count for status, count in counts.items() if isinstance(count, int)}

@@ -20,6 +20,7 @@ log = logging.getLogger(__name__)
 Handler = Callable[[web.Request], Awaitable[web.StreamResponse]]
 _GIVEN_ID = re.compile(r"[A-Za-z0-9._-]{1,80}")
 OPEN_PATHS = frozenset({"/health"})
+OPEN_PREFIX = "/uploads/"  # signed links: their handler checks them before anything else
 CODES = {404: "NOT_FOUND", 405: "METHOD_NOT_ALLOWED", 413: "PAYLOAD_TOO_LARGE"}
 
 
@@ -68,7 +69,8 @@ class Gate:
         origin = request.headers.get("Origin")
         if origin is not None and origin.lower() not in self._origins:
             raise ControlError(403, "FORBIDDEN", "Requests from other web pages are refused")
-        if request.path not in OPEN_PATHS and not self._is_known(request):
+        is_open = request.path in OPEN_PATHS or request.path.startswith(OPEN_PREFIX)
+        if not is_open and not self._is_known(request):
             raise ControlError(401, "UNAUTHORIZED", "Invalid or missing API key")
 
     def _is_known(self, request: web.Request) -> bool:

@@ -14,10 +14,12 @@ import time
 from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
+from typing import BinaryIO
 
 from hopx_tui.engine import network
 from hopx_tui.engine.bubblewrap import Bubblewrap
 from hopx_tui.engine.mounts import PlanError
+from hopx_tui.engine.outfit import PLAIN
 from hopx_tui.engine.runtime import Runtime
 
 TRIAL_SECONDS = 15.0
@@ -78,70 +80,81 @@ def _try(wrapper: Bubblewrap, scratch: Sequence[Path], *, own_network: bool) -> 
 
 
 def _try_in(wrapper: Bubblewrap, scratch: Path, *, own_network: bool) -> str | None:
-    """Set a whole sandbox up and end it. Returns what went wrong, in the program's own words."""
-    with tempfile.TemporaryDirectory(prefix="trial-", dir=scratch) as folder:
-        info_read, info_write = os.pipe()
-        block_read, block_write = os.pipe()
-        options = -1
-        uplink: subprocess.Popen[bytes] | None = None
-        child: subprocess.Popen[bytes] | None = None
+    """Set a whole sandbox up and end it. Returns what went wrong, in the program's own words. Raises OSError."""
+    with tempfile.TemporaryDirectory(prefix="trial-", dir=scratch) as folder, contextlib.ExitStack() as cleanup:
         try:
             wrapper.prepare(Path(folder), "trial", None)
-            options = wrapper.options(
-                Path(folder), "trial", (), share=False, info=info_write, block=block_read
-            )
-            child = subprocess.Popen(
-                [
-                    wrapper.program,
-                    "--args",
-                    str(options),
-                    "--",
-                    wrapper.runtime.interpreter,
-                    "-I",
-                    "-c",
-                    TRIAL,
-                ],
-                stdin=subprocess.DEVNULL,
-                stdout=subprocess.DEVNULL,
-                stderr=subprocess.PIPE,
-                pass_fds=(options, info_write, block_read),
-                cwd="/",
-                env={"PATH": os.defpath},
-            )
-            os.close(info_write)
-            info_write = -1
-            answer = _read_info(info_read)
+            child, info, block = _begin(wrapper, Path(folder), cleanup)
+            answer = _read_info(info)
             if answer is not None and own_network:
-                pid = int(answer["child-pid"])
-                uplink = network.attach(pid)
-                deadline = time.monotonic() + network.UP_SECONDS
-                while not network.is_up(pid):
-                    if uplink.poll() is not None or time.monotonic() > deadline:
-                        return "pasta could not set a network up"
-                    time.sleep(0.003)
+                reason = _connect(int(answer["child-pid"]), child, cleanup)
+                if reason is not None:
+                    return reason
             with contextlib.suppress(BrokenPipeError):
-                os.write(block_write, b"x")
+                os.write(block, b"x")
             _, said = child.communicate(timeout=TRIAL_SECONDS)
-            if child.returncode != 0:
-                lines = said.decode(errors="replace").strip().splitlines()
-                return lines[-1] if lines else f"it ended with {child.returncode}"
         except OSError as error:
             return NO_ROOM if error.errno in (errno.ENOSPC, errno.EDQUOT) else str(error)
         except (PlanError, ValueError) as error:
             return str(error)
         except subprocess.TimeoutExpired:
             return "it did not answer"
-        finally:
-            # a blocked pid 1 does not die with its parent yet: without these it goes on and ends
-            for descriptor in (options, info_read, info_write, block_read, block_write):
-                if descriptor >= 0:
-                    os.close(descriptor)
-            for program in (child, uplink):
-                if program is not None:
-                    program.kill()
-                    program.wait()
-            if child is not None and child.stderr is not None:
-                child.stderr.close()
+        if child.returncode == 0:
+            return None
+        lines = said.decode(errors="replace").strip().splitlines()
+        return lines[-1] if lines else f"it ended with {child.returncode}"
+
+
+def _begin(
+    wrapper: Bubblewrap, folder: Path, cleanup: contextlib.ExitStack
+) -> tuple[subprocess.Popen[bytes], int, int]:
+    """Start bubblewrap; where it tells of its namespaces, and where it waits for a byte. Raises OSError, PlanError."""
+    # files, not numbers: they can be closed twice
+    info_read, info_write, block_read, block_write = (cleanup.enter_context(end) for end in (*_pipe(), *_pipe()))
+    options = wrapper.options(
+        folder, "trial", PLAIN, share=False, info=info_write.fileno(), block=block_read.fileno()
+    )
+    cleanup.callback(os.close, options)
+    command = [wrapper.program, "--args", str(options), "--", wrapper.runtime.interpreter, "-I", "-c", TRIAL]
+    child = subprocess.Popen(
+        command,
+        stdin=subprocess.DEVNULL,
+        stdout=subprocess.DEVNULL,
+        stderr=subprocess.PIPE,
+        pass_fds=(options, info_write.fileno(), block_read.fileno()),
+        cwd="/",
+        env={"PATH": os.defpath},
+    )
+    cleanup.callback(_end, child)
+    # a blocked pid 1 does not die with its parent yet: when this pipe closes (before the rest) it goes on and ends
+    cleanup.callback(block_write.close)
+    info_write.close()
+    return child, info_read.fileno(), block_write.fileno()
+
+
+def _pipe() -> tuple[BinaryIO, BinaryIO]:
+    reading, writing = os.pipe()
+    return open(reading, "rb", buffering=0), open(writing, "wb", buffering=0)
+
+
+def _end(program: subprocess.Popen[bytes]) -> None:
+    program.kill()
+    program.wait()
+    if program.stderr is not None:
+        program.stderr.close()
+
+
+def _connect(pid: int, child: subprocess.Popen[bytes], cleanup: contextlib.ExitStack) -> str | None:
+    """Give the blocked sandbox a network. Returns why that failed. Raises OSError."""
+    deadline = time.monotonic() + network.UP_SECONDS
+    while not network.has_loopback(pid) and child.poll() is None and time.monotonic() < deadline:
+        time.sleep(0.001)
+    uplink = network.attach(pid)
+    cleanup.callback(_end, uplink)
+    while not network.is_up(pid):
+        if uplink.poll() is not None or time.monotonic() > deadline:
+            return "pasta could not set a network up"
+        time.sleep(0.003)
     return None
 
 

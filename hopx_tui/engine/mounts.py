@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 
 from hopx_tui.engine.runtime import is_below
@@ -54,6 +54,8 @@ CAPABILITIES = (
     "CAP_SETGID",
     "CAP_SETUID",
 )
+# the sandbox is a machine of its own: there is no system Python to protect from its root
+PIP_CONF = "[global]\nbreak-system-packages = true\nroot-user-action = ignore\ndisable-pip-version-check = true\n"
 PATH = "/root/.local/bin:/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin"
 
 
@@ -84,6 +86,7 @@ class Plan:
     share_network: bool
     environment: dict[str, str]
     tools: tuple[str, ...] = ()  # programs a template needs; their place must not be covered
+    shown: Mapping[str, str] = field(default_factory=dict)  # read-only layers: path inside -> real path
     kept_etc: frozenset[str] = frozenset()  # names of ETC_NAMES that the sandbox has something of its own for
 
 
@@ -107,6 +110,8 @@ def bubblewrap_arguments(plan: Plan, host: Host, *, info: int, block: int) -> li
     argv += _own_folders(plan, host)
     argv += _etc(plan, host)
     argv += _runtime(plan, host)
+    for inside, real in plan.shown.items():
+        argv += ["--ro-bind", real, inside]
     argv += ["--chdir", "/workspace", "--clearenv"]
     for name, value in plan.environment.items():
         argv += ["--setenv", name, value]
@@ -212,16 +217,17 @@ def etc_files(sandbox_id: str, nameserver: str | None, host_resolv: str) -> dict
             "nobody:x:65534:65534:nobody:/nonexistent:/usr/sbin/nologin\n"
         ),
         "group": "root:x:0:\ndaemon:x:1:\ntty:x:5:\nusers:x:100:\nnogroup:x:65534:\n",
+        "pip.conf": PIP_CONF,
         "hosts": f"127.0.0.1\tlocalhost {sandbox_id}\n::1\tlocalhost ip6-localhost\n",
         "hostname": f"{sandbox_id}\n",
         "resolv.conf": resolv,
     }
 
 
-def environment(sandbox_id: str, extra_path: Sequence[str]) -> dict[str, str]:
+def environment(sandbox_id: str, extra_path: Sequence[str], first: Sequence[str] = ()) -> dict[str, str]:
     """The whole environment inside; nothing of the host's is taken over."""
     return {
-        "PATH": ":".join((PATH, *extra_path)),
+        "PATH": ":".join((*first, PATH, *extra_path)),
         "HOME": "/root",
         "USER": "root",
         "LOGNAME": "root",

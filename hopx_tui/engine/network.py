@@ -11,6 +11,7 @@ import time
 from hopx_tui.engine.errors import StartError
 
 NAMESERVER = "169.254.1.1"  # pasta hands these queries to the host's resolver
+LOOPBACK_SECONDS = 2.0
 UP_SECONDS = 3.0  # in the trial: what works is up in some 50 ms
 BUSY_SECONDS = 15.0  # of a sandbox, on a machine that boots others
 
@@ -44,6 +45,23 @@ def attach(pid: int) -> subprocess.Popen[bytes]:
         stderr=subprocess.DEVNULL,
         cwd="/",
     )
+
+
+def has_loopback(pid: int) -> bool:
+    """Whether the loopback of `pid`'s network has its address and is up."""
+    try:
+        with open(f"/proc/{pid}/net/fib_trie") as file:
+            return "/8 host LOCAL" in file.read()
+    except OSError:
+        return False
+
+
+async def wait_loopback(pid: int, parent: subprocess.Popen[bytes]) -> None:
+    """Return when bubblewrap is done with the loopback (it then waits for us), or has ended, or takes too long:
+    a kernel that tells it otherwise must not keep sandboxes from starting."""
+    deadline = time.monotonic() + LOOPBACK_SECONDS
+    while not has_loopback(pid) and parent.poll() is None and time.monotonic() < deadline:
+        await asyncio.sleep(0.001)
 
 
 def is_up(pid: int) -> bool:

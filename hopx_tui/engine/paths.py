@@ -67,6 +67,31 @@ class StateDir:
         return self.root / "set-aside"
 
     @property
+    def templates(self) -> Path:
+        """Templates that were built here."""
+        return self.root / "templates"
+
+    @property
+    def builds(self) -> Path:
+        """Status and log of template builds."""
+        return self.root / "builds"
+
+    @property
+    def workshop(self) -> Path:
+        """The sandboxes in which templates are being built; empty when none is."""
+        return self.root / "workshop"
+
+    @property
+    def uploads(self) -> Path:
+        """Archives of files to be copied into templates, by the client's hash."""
+        return self.root / "uploads"
+
+    @property
+    def layers(self) -> Path:
+        """Python environments that sandboxes share, read-only."""
+        return self.root / "layers"
+
+    @property
     def cgroups(self) -> Path:
         """The control groups a previous engine made; cleaned up by the next one."""
         return self.root / "cgroups.json"
@@ -87,10 +112,14 @@ class StateDir:
         except OSError:
             self.reserve.unlink(missing_ok=True)
 
+    def _folders(self) -> tuple[Path, ...]:
+        own = (self.sandboxes, self.trash, self.aside)
+        return (self.root, *own, self.templates, self.builds, self.workshop, self.uploads, self.layers)
+
     def prepare(self) -> None:
         """Make the directories. Raises StateError with a sentence when that is impossible."""
         try:
-            for folder in (self.root, self.sandboxes, self.trash, self.aside):
+            for folder in self._folders():
                 folder.mkdir(parents=True, exist_ok=True, mode=0o700)
             if self.root.stat().st_mode & 0o077:
                 self.root.chmod(0o700)

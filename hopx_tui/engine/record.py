@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from dataclasses import asdict, dataclass, field, fields
 from pathlib import Path
 from typing import Any
@@ -30,6 +31,10 @@ class Record:
     expires_at: float | None = None
     status_reason: str | None = None
     env_vars: dict[str, str] = field(default_factory=dict)
+    base: str = ""  # the built-in template that its own template stands on; empty: its own
+    workdir: str | None = None  # where the start command runs
+    start_command: str | None = None  # run at each start
+    folders: dict[str, str] = field(default_factory=dict)  # more folders of its own: path inside -> directory name
     unknown: dict[str, Any] = field(default_factory=dict)  # keys of another version
 
     def save(self, file: Path) -> None:
@@ -55,7 +60,12 @@ _TYPES: dict[str, tuple[type, ...]] = {
     "expires_at": (int, float, type(None)),
     "status_reason": (str, type(None)),
     "env_vars": (dict,),
+    "base": (str,),
+    "workdir": (str, type(None)),
+    "start_command": (str, type(None)),
+    "folders": (dict,),
 }
+_FOLDER = re.compile(r"/[a-zA-Z0-9][a-zA-Z0-9._-]{0,62}")
 _LAST_MOMENT = 253_402_300_799.0  # the end of the year 9999: what a date can be written for
 _LARGEST = 2**53  # what every JSON reader keeps exactly
 _RANGES: dict[str, tuple[float, float]] = {  # NaN lies in none
@@ -77,6 +87,8 @@ def _is_sound(name: str, value: Any) -> bool:
         return bool(lowest <= value <= highest)
     if fits and name == "env_vars":
         return all(isinstance(each, str) and "\0" not in key + each for key, each in value.items())
+    if fits and name == "folders":
+        return all(_FOLDER.fullmatch(key) and each == f"own-{key[1:]}" for key, each in value.items())
     return fits
 
 

@@ -1,4 +1,4 @@
-"""The routes of the control plane: from requests to sandboxes and templates, and back to JSON."""
+"""The routes of sandboxes and of the engine itself: from requests to sandboxes, and back to JSON."""
 
 from __future__ import annotations
 
@@ -15,6 +15,7 @@ from hopx_tui.engine.isolation import Isolation
 from hopx_tui.engine.record import STATUSES
 from hopx_tui.engine.sandbox import Sandbox
 from hopx_tui.engine.sandboxes import Sandboxes
+from hopx_tui.engine.saved import SavedTemplates
 from hopx_tui.engine.templates import Catalogue
 from hopx_tui.engine.tokens import TokenIssuer
 
@@ -26,12 +27,14 @@ class Routes:
         self,
         sandboxes: Sandboxes,
         catalogue: Catalogue,
+        saved: SavedTemplates,
         tokens: TokenIssuer,
         isolation: Isolation,
         enforced: dict[str, str],
     ) -> None:
         self._sandboxes = sandboxes
         self._catalogue = catalogue
+        self._saved = saved
         self._tokens = tokens
         self._isolation = isolation
         self._enforced = enforced
@@ -49,8 +52,6 @@ class Routes:
             app.router.add_post(f"{one}/{action}", self._transition(action))
         app.router.add_put(f"{one}/timeout", self.set_timeout)
         app.router.add_post(f"{one}/token/refresh", self.refresh_token)
-        app.router.add_get("/v1/templates", self.list_templates)
-        app.router.add_get("/v1/templates/{name}", self.get_template)
 
     async def health(self, request: web.Request) -> web.Response:
         """Open to all who reach the loopback: says nothing that is secret."""
@@ -122,13 +123,17 @@ class Routes:
                 f"{self._isolation.reason}",
                 isolation="none",
             )
+        seconds, given = requests.timeout(body.timeout_seconds), requests.variables(body.env_vars)
+        saved = template.saved
+        await self._catalogue.prepare(template)
         sandbox = await self._sandboxes.create(
-            template_id=template.id,
-            template_name=template.name,
+            template=template,
             limits=self._catalogue.limits(template),
             internet_access=internet,
-            timeout_seconds=requests.timeout(body.timeout_seconds),
-            env_vars=requests.variables(body.env_vars),
+            timeout_seconds=seconds,
+            env_vars={**saved.environment, **given} if saved is not None else given,
+            seed=self._saved.files(saved) if saved is not None else None,
+            wanted=lambda: request.transport is not None and not request.transport.is_closing(),
         )
         issued = self._tokens.issue(sandbox.record.id)
         return answer(request, {**self._describe(sandbox), **issued}, 201)
@@ -164,25 +169,6 @@ class Routes:
 
     async def refresh_token(self, request: web.Request) -> web.Response:
         return answer(request, {**self._tokens.issue(self._find(request).record.id)})
-
-    async def list_templates(self, request: web.Request) -> web.Response:
-        category, language = request.query.get("category"), request.query.get("language")
-        rows = [
-            self._catalogue.describe(template)
-            for template in self._catalogue.all()
-            if category in (None, template.category) and language in (None, template.language)
-        ]
-        return answer(
-            request,
-            {"object": "list", "data": rows, "has_more": False, "next_cursor": None, "url": "/v1/templates"},
-        )
-
-    async def get_template(self, request: web.Request) -> web.Response:
-        name = request.match_info["name"]
-        template = self._catalogue.find(name)
-        if template is None:
-            raise template_not_found(name[:200])
-        return answer(request, self._catalogue.describe(template))
 
     def _find(self, request: web.Request) -> Sandbox:
         return self._sandboxes.get(request.match_info["id"])

@@ -11,6 +11,7 @@ from pathlib import Path
 import hopx_tui
 
 LIBRARIES = ("aiohttp", "msgspec", "psutil")
+AGENT = "hopx_tui.agent"
 
 
 @dataclass(frozen=True)
@@ -31,16 +32,16 @@ class Runtime:
         own = (os.path.dirname(self.script),) if self.script else ()
         return (*self.prefixes, *self.libraries, self.package, *own)
 
-    def command(self, *arguments: str) -> list[str]:
-        """The argv of the agent. Isolated mode: neither the environment nor a user's site can bend it."""
-        if self.script:
+    def command(self, *arguments: str, program: str = AGENT) -> list[str]:
+        """The argv of a module of ours. Isolated mode: neither the environment nor a user's site can bend it."""
+        if self.script and program == AGENT:
             return [self.interpreter, "-I", self.script, *arguments]
         extra = [*self.libraries, *(() if _importable(self.package) else (os.path.dirname(self.package),))]
         if not extra:
-            return [self.interpreter, "-I", "-m", "hopx_tui.agent", *arguments]
+            return [self.interpreter, "-I", "-m", program, *arguments]
         start = (
             f"import runpy, sys; sys.path[:0] = {extra!r}; "
-            "runpy.run_module('hopx_tui.agent', run_name='__main__', alter_sys=True)"
+            f"runpy.run_module({program!r}, run_name='__main__', alter_sys=True)"
         )
         return [self.interpreter, "-I", "-c", start, *arguments]
 

@@ -24,6 +24,8 @@ log = logging.getLogger(__name__)
 OpenSession = Callable[
     [Record, Path, socket.socket, Callable[[], None], Callable[[dict[str, Any]], None]], Session
 ]
+AfterStart = Callable[[Record], Awaitable[None]]
+"""Runs what a template wants at each start; never raises."""
 
 
 class Sandbox:
@@ -38,6 +40,7 @@ class Sandbox:
         open_session: OpenSession,
         events: EventLog,
         trash: Trash,
+        after_start: AfterStart | None = None,
         clock: Callable[[], float] = time.time,
     ) -> None:
         self.record = record
@@ -48,6 +51,8 @@ class Sandbox:
         self._open_session = open_session
         self._events = events
         self._trash = trash
+        self._after_start = after_start
+        self.memory_kills = 0  # of the present run
         self._clock = clock
         self._lock = asyncio.Lock()
         self._session: Session | None = None
@@ -59,6 +64,16 @@ class Sandbox:
     def status(self) -> str:
         """creating | running | paused | stopped"""
         return self.record.status
+
+    @property
+    def session(self) -> Session | None:
+        """The present run."""
+        return self._session
+
+    def lost_to_memory(self, kills: int, **details: Any) -> None:
+        """So many processes of the present run have been killed for want of memory; the sandbox goes on."""
+        self.memory_kills = kills
+        self._events.record("oom_killed", self.record.id, kills=kills, memory_mb=self.record.memory_mb, **details)
 
     async def boot(self) -> None:
         """Bring a new sandbox up. Raises StartError, ControlError when it was killed meanwhile."""
@@ -199,6 +214,7 @@ class Sandbox:
             "created_at": rfc3339(record.created_at),
             "isolation": isolation,
             "enforced": enforced,
+            "memory_kills": self.memory_kills,
         }
 
     def _reason(self) -> str | None:
@@ -237,6 +253,7 @@ class Sandbox:
         session = self._open_session(self.record, self.directory, self._listener, self._ended, self._on_event)
         self._session = session
         self._network_lost = False
+        self.memory_kills = 0
         try:
             await session.start()
         except StartError as error:
@@ -250,6 +267,8 @@ class Sandbox:
             raise
         if self.gone:
             raise sandbox_not_found(self.record.id)
+        if self._after_start is not None:
+            await self._after_start(self.record)
         await self._become("running", None, required=required)
 
     async def _become(self, status: str, reason: str | None, *, required: bool = False) -> None:

@@ -21,13 +21,16 @@ from hopx_tui.engine.errors import ControlError, StartError, invalid, sandbox_no
 from hopx_tui.engine.events import EventLog
 from hopx_tui.engine.paths import StateDir, StateError
 from hopx_tui.engine.record import Record
-from hopx_tui.engine.sandbox import OpenSession, Sandbox, open_kept_port, open_port
+from hopx_tui.engine.sandbox import AfterStart, OpenSession, Sandbox, open_kept_port, open_port
+from hopx_tui.engine.saved import copy_tree
+from hopx_tui.engine.templates import Template
 from hopx_tui.engine.trash import Trash
 
 log = logging.getLogger(__name__)
 ALPHABET = string.ascii_lowercase + string.digits
 LOOK_SECONDS = 30.0  # longest nap of the expiry watch; a laptop that slept wakes late, not never
-BOOTS_AT_ONCE = 8  # more would starve each other until none is ready in time
+# more would starve each other until none is ready in time
+BOOTS_AT_ONCE = max(2, min(8, 2 * (os.cpu_count() or 1)))
 PORT_SECONDS = 2.0  # processes of an engine that was killed hold their ports for a moment
 KEEP_FREE_BYTES = 1 << 30
 KEEP_FREE_SHARE = 0.05
@@ -42,15 +45,16 @@ class Sandboxes:
         *,
         open_session: OpenSession,
         events: EventLog,
+        trash: Trash | None = None,
+        after_start: AfterStart | None = None,
         clock: Callable[[], float] = time.time,
     ) -> None:
         self._state = state
+        self._after_start = after_start
         self._open_session = open_session
         self._events = events
         self._clock = clock
-        self._trash = Trash(
-            state.trash, lambda name, reason: events.record("not_deleted", None, item=name, reason=reason)
-        )
+        self._trash = trash or open_trash(state, events)
         self._all: dict[str, Sandbox] = {}
         self._sequence = 0
         self._changed = asyncio.Event()
@@ -64,6 +68,10 @@ class Sandboxes:
         if sandbox is None or sandbox.gone:
             raise sandbox_not_found(sandbox_id)
         return sandbox
+
+    def running(self) -> list[Sandbox]:
+        """Those whose processes run now."""
+        return [each for each in self._all.values() if each.status == "running" and not each.gone]
 
     def count(self) -> dict[str, int]:
         """How many there are in each status."""
@@ -95,14 +103,20 @@ class Sandboxes:
     async def create(
         self,
         *,
-        template_id: str,
-        template_name: str,
+        template: Template,
         limits: Limits,
         internet_access: bool,
         timeout_seconds: int | None,
         env_vars: dict[str, str],
+        seed: Path | None = None,
+        wanted: Callable[[], bool] = lambda: True,
     ) -> Sandbox:
-        """Return a running sandbox, or leave nothing behind. Raises ControlError."""
+        """Return a running sandbox, or leave nothing behind. `seed`: a folder whose content it begins with.
+        `wanted`: false once the client has gone. Official clients ask again after a minute, so what nobody waits for
+        must not stay.
+
+        Raises ControlError.
+        """
         self._check_disk()
         now = self._clock()
         self._sequence += 1
@@ -115,8 +129,8 @@ class Sandboxes:
             record = Record(
                 id=sandbox_id,
                 sequence=self._sequence,
-                template_id=template_id,
-                template_name=template_name,
+                template_id=template.id,
+                template_name=template.name,
                 status="creating",
                 port=listener.getsockname()[1],
                 vcpu=limits.vcpu,
@@ -128,6 +142,11 @@ class Sandboxes:
                 expires_at=now + timeout_seconds if timeout_seconds else None,
                 env_vars=env_vars,
             )
+            if template.saved is not None:
+                record.base = template.saved.base
+                record.workdir = template.saved.workdir
+                record.start_command = template.saved.start_command
+                record.folders = template.saved.folders
             sandbox = self._take_in(record, directory, listener)
         except (OSError, StartError) as error:
             if listener is not None:
@@ -137,7 +156,11 @@ class Sandboxes:
             raise _not_created(error) from error
         try:
             async with self._booting:
+                _check_wanted(wanted)
+                if seed is not None:
+                    await asyncio.to_thread(copy_tree, seed, directory)
                 await sandbox.boot()
+            _check_wanted(wanted)
         except (OSError, StartError) as error:
             self._events.record("create_failed", sandbox_id, reason=str(error))
             await self.kill(sandbox_id, "create_failed_cleanup")
@@ -227,6 +250,7 @@ class Sandboxes:
             open_session=self._open_session,
             events=self._events,
             trash=self._trash,
+            after_start=self._after_start,
             clock=self._clock,
         )
         self._all[record.id] = sandbox
@@ -247,6 +271,16 @@ class Sandboxes:
                 "Disk limit reached: too little space is left on this machine for another sandbox",
                 {"limit": keep, "current": free, "available": max(0, free - keep)},
             )
+
+
+def open_trash(state: StateDir, events: EventLog) -> Trash:
+    """The trash of a state directory; what cannot be deleted becomes an event."""
+    return Trash(state.trash, lambda name, reason: events.record("not_deleted", None, item=name, reason=reason))
+
+
+def _check_wanted(wanted: Callable[[], bool]) -> None:
+    if not wanted():
+        raise StartError("the client has gone")
 
 
 def _not_created(error: Exception) -> ControlError:

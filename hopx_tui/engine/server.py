@@ -17,26 +17,31 @@ import time
 from collections.abc import Callable
 from dataclasses import dataclass, replace
 from pathlib import Path
-from typing import Any
 
 from aiohttp import web
 
 import hopx_tui
 from hopx_tui.engine import cgroups, isolation, owner, ports, processes
-from hopx_tui.engine.bare import BareSession
-from hopx_tui.engine.bubblewrap import BubblewrapSession
-from hopx_tui.engine.cgroups import Controllers, Group, Limits
+from hopx_tui.engine.builds import Builds
+from hopx_tui.engine.cgroups import Controllers
 from hopx_tui.engine.events import EventLog
 from hopx_tui.engine.gate import Gate
+from hopx_tui.engine.layers import PythonLayer
+from hopx_tui.engine.memory import MemoryWatch
 from hopx_tui.engine.paths import StateDir, StateError, read_json, write_json
-from hopx_tui.engine.record import Record
+from hopx_tui.engine.preparation import Preparation
 from hopx_tui.engine.routes import Routes
 from hopx_tui.engine.runtime import this_runtime
-from hopx_tui.engine.sandboxes import Sandboxes
-from hopx_tui.engine.session import Launch, Session
-from hopx_tui.engine.templates import Catalogue
+from hopx_tui.engine.sandboxes import Sandboxes, open_trash
+from hopx_tui.engine.saved import SavedTemplates
+from hopx_tui.engine.sessions import Sessions
+from hopx_tui.engine.start_command import StartCommands
+from hopx_tui.engine.template_routes import TemplateRoutes
+from hopx_tui.engine.templates import ENVIRONMENT_ID, Catalogue
 from hopx_tui.engine.tokens import TokenIssuer
+from hopx_tui.engine.uploads import Uploads
 from hopx_tui.engine.wire import EngineRunner
+from hopx_tui.engine.workshop import Workshop
 
 log = logging.getLogger(__name__)
 BODY_LIMIT = 8 << 20
@@ -79,20 +84,53 @@ class Engine:
             loop.add_signal_handler(number, self._end.set)
         state = self._options.state
         self._level, self._controllers = await asyncio.to_thread(self._look_around)
-        self._catalogue = Catalogue(self._level.level, self._runtime)
         enforced = self._enforced()
-        sandboxes = Sandboxes(state, open_session=self._open_session, events=self._events)
+        trash = open_trash(state, self._events)
+        builds = Builds(state.builds, time.time)
+        saved = SavedTemplates(state.templates, trash.throw)
+        uploads = Uploads(state.uploads, bytes.fromhex(self._settings.signing_key), time.time)
+        preparation = Preparation(
+            PythonLayer(state.layers), self._level.level, builds, self._events, template_id=ENVIRONMENT_ID
+        )
+        catalogue = Catalogue(self._level.level, self._runtime, saved, preparation)
+        sessions = Sessions(self._level, self._runtime, self._controllers, enforced, catalogue, self._tokens)
+        workshop = Workshop(
+            state.workshop,
+            level=self._level.level,
+            builds=builds,
+            saved=saved,
+            catalogue=catalogue,
+            preparation=preparation,
+            uploads=uploads,
+            sessions=sessions,
+            trash=trash,
+            events=self._events,
+        )
+        start_commands = StartCommands(lambda sandbox_id: self._tokens.issue(sandbox_id)["auth_token"], self._events)
+        sandboxes = Sandboxes(
+            state,
+            open_session=sessions.of_sandbox,
+            events=self._events,
+            trash=trash,
+            after_start=start_commands.run,
+        )
+        builds.load()
+        saved.load()
+        workshop.sweep()
+        uploads.sweep()
         await sandboxes.load()
         port = self._listener.getsockname()[1]
         gate = Gate(self._settings.api_key, port, self._heard)
         app = web.Application(middlewares=[gate.middleware()], client_max_size=BODY_LIMIT)
-        Routes(sandboxes, self._catalogue, self._tokens, self._level, enforced).add_to(app)
+        Routes(sandboxes, catalogue, saved, self._tokens, self._level, enforced).add_to(app)
+        TemplateRoutes(catalogue, saved, builds, workshop, uploads).add_to(app)
         runner = EngineRunner(app, access_log=None, shutdown_timeout=2.0)
         await runner.setup()
         await web.SockSite(runner, self._listener).start()
         chores = [
             asyncio.create_task(sandboxes.watch_expiry()),
-            asyncio.create_task(self._watch_idleness(sandboxes)),
+            asyncio.create_task(MemoryWatch(sandboxes.running, limited=self._controllers.memory is not None).run()),
+            asyncio.create_task(self._watch_idleness(sandboxes, workshop)),
         ]
         running = owner.Running(
             pid=os.getpid(),
@@ -117,6 +155,7 @@ class Engine:
                 chore.cancel()
             state.port_file.unlink(missing_ok=True)
             await runner.cleanup()
+            await workshop.close()
             await sandboxes.close()
             await asyncio.to_thread(cgroups.remove, self._controllers.folders)
             self._events.record("engine_ended")
@@ -148,48 +187,24 @@ class Engine:
         cgroups.sweep([folder for folder in folders if folder.name.startswith("hopx-tui-")])
 
     def _enforced(self) -> dict[str, str]:
+        limited = self._controllers.memory is not None
         return {
-            "memory": "hard" if self._controllers.memory is not None else "none",
+            # without a control group we look about each second (where there is a /proc to look into)
+            "memory": "hard" if limited else "soft" if os.path.isdir("/proc/self") else "none",
             "cpu": "hard" if self._controllers.cpu is not None else "none",
             "processes": "hard" if self._controllers.pids is not None else "none",
             "disk": "soft",  # the agent measures and refuses writes over the quota
         }
 
-    def _open_session(
-        self,
-        record: Record,
-        directory: Path,
-        listener: socket.socket,
-        on_end: Callable[[], None],
-        on_event: Callable[[dict[str, Any]], None],
-    ) -> Session:
-        template = self._catalogue.find(record.template_name)
-        launch = Launch(
-            sandbox_id=record.id,
-            directory=directory,
-            listener=listener,
-            network=self._level.network if record.internet_access else "none",
-            limits=Limits(record.vcpu, record.memory_mb, record.disk_mb),
-            enforced=self._enforced(),
-            environment=record.env_vars,
-            template=record.template_name,
-            tools=self._catalogue.tool_paths(template) if template is not None else (),
-            token_key=self._tokens.sandbox_key(record.id),
-        )
-        group = Group(self._controllers, record.id)
-        if self._level.bubblewrap is not None:
-            return BubblewrapSession(launch, group, on_end, on_event, self._level.bubblewrap)
-        return BareSession(launch, group, on_end, on_event, self._runtime)
-
     def _heard(self) -> None:
         self._last_request = time.monotonic()
 
-    async def _watch_idleness(self, sandboxes: Sandboxes) -> None:
+    async def _watch_idleness(self, sandboxes: Sandboxes, workshop: Workshop) -> None:
         """End the engine when nobody asked anything for a while and nothing runs, is paused or starts."""
         limit = self._options.idle_seconds
         while True:
             counts = sandboxes.count()
-            if counts["running"] + counts["paused"] + counts["creating"]:
+            if counts["running"] + counts["paused"] + counts["creating"] or workshop.busy:
                 self._heard()
             idle = time.monotonic() - self._last_request
             if idle >= limit:

@@ -10,17 +10,20 @@ import signal
 import socket
 import subprocess
 from abc import ABC, abstractmethod
-from collections.abc import Callable
-from dataclasses import dataclass
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
 from hopx_tui.engine import processes
+from hopx_tui.engine.baseline import Baseline
 from hopx_tui.engine.cgroups import Group, Limits
-from hopx_tui.engine.control import ChannelError, ControlChannel
+from hopx_tui.engine.control import ChannelError, ControlChannel, Granted, refuse_all
 from hopx_tui.engine.errors import StartError
 from hopx_tui.engine.mounts import PlanError
+from hopx_tui.engine.outfit import PLAIN, Outfit
 from hopx_tui.engine.output import Output, without_paths
+from hopx_tui.engine.previews import PreviewError, Previews
 
 log = logging.getLogger(__name__)
 READY_SECONDS = 20.0
@@ -42,9 +45,11 @@ class Launch:
     enforced: dict[str, str]
     environment: dict[str, str]  # the user's variables of create
     template: str
-    tools: tuple[str, ...]
     token_key: bytes
+    outfit: Outfit = PLAIN
     languages: list[str] | None = None
+    program: str = "hopx_tui.agent"  # the module that serves inside
+    extra: Mapping[str, Any] = field(default_factory=dict)  # more of the first line
 
     def config(self, *, isolation: str, workspace: str, home: str, state: str) -> dict[str, Any]:
         """The agent's first line."""
@@ -67,6 +72,7 @@ class Launch:
             },
             "enforced": self.enforced,
             "languages": self.languages,
+            **self.extra,
         }
 
 
@@ -119,11 +125,14 @@ class Session(ABC):
         self.group = group
         self._on_end = on_end
         self._on_event = on_event
-        self.control = ControlChannel(on_event, self._agent_gone)
+        self.control = ControlChannel(on_event, self._agent_gone, self._answer)
+        self._previews = Previews()
+        self._baseline = Baseline(launch.directory)
         self.memory_kills = 0
         self._watch: Watch | None = None
         self._removal: asyncio.Future[None] | None = None
         self._guards: list[int] = []  # pidfds of the agent's own processes
+        self.agent_pids: set[int] = set()  # of the agent's own processes, as this machine counts
         self._others: list[int] = []  # pidfds that belong to the run besides the child
         self._output = Output(launch.directory / "agent.log")
 
@@ -131,6 +140,11 @@ class Session(ABC):
     @abstractmethod
     def isolation(self) -> str:
         """bwrap | none"""
+
+    @property
+    @abstractmethod
+    def root(self) -> processes.Process | None:
+        """The process all others of the run descend from."""
 
     @abstractmethod
     async def _spawn(self, control: socket.socket, log_file: int) -> subprocess.Popen[bytes]:
@@ -178,8 +192,10 @@ class Session(ABC):
             self._watch = Watch(child, self._others)
             self._watch.begin(self._ended)
             await self.control.open(ours)
-            self.control.configure(self._configuration())
+            self._baseline.open()
+            self.control.configure(self._configuration(), self._baseline.descriptor)
             ready = await self.control.answer("ready", READY_SECONDS)
+            self._baseline.keep()
             self._guard_agent(ready.get("pid"))
             await self._settle()
         except (OSError, ChannelError, StartError, PlanError) as error:
@@ -193,6 +209,8 @@ class Session(ABC):
             reason = error.strerror if isinstance(error, OSError) else None
             reason = reason or without_paths(str(error))
             raise StartError(f"{reason}: {said}" if said else reason) from error
+        finally:
+            self._baseline.close()
 
     @property
     def alive(self) -> bool:
@@ -203,9 +221,11 @@ class Session(ABC):
         """Let the agent finish its calls and stop accepting; a silent agent is frozen as it is."""
         with contextlib.suppress(ChannelError):
             await self.control.request("quiesce", QUIESCE_SECONDS)
+        self._previews.silence()
 
     async def accept(self) -> None:
         """Return when a thawed agent accepts again. Raises StartError."""
+        self._previews.listen()
         try:
             await self.control.request("thaw", THAW_SECONDS)
         except ChannelError as error:
@@ -232,6 +252,22 @@ class Session(ABC):
         if self._removal is not None:  # the next run makes groups of the same names
             await asyncio.shield(self._removal)
 
+    def _answer(self, ask: dict[str, Any]) -> Granted:
+        """What the agent may ask of the engine: a listening socket of the host for a port inside, and its end."""
+        port = ask.get("port")
+        if not isinstance(port, int) or isinstance(port, bool) or not 0 < port < 65536:
+            return refuse_all(ask)
+        if ask.get("ask") == "preview_close":
+            self._previews.close(port)
+            return {"ok": True}, -1
+        if ask.get("ask") != "preview":
+            return refuse_all(ask)
+        try:
+            listener = self._previews.open(port)
+        except PreviewError as error:
+            return {"ok": False, "error": str(error)}, -1
+        return {"ok": True, "port": listener.getsockname()[1]}, listener.fileno()
+
     def _on_notice(self, event: str) -> None:
         """Tell what the engine itself saw; the agent's own events cannot bear this op."""
         self._on_event({"op": "notice", "event": event})
@@ -242,6 +278,7 @@ class Session(ABC):
             return
         row = self._agent_process(pid)
         while row is not None and row.pid not in (self._watch.child.pid, os.getpid(), 1):
+            self.agent_pids.add(row.pid)
             with contextlib.suppress(OSError):
                 handle = os.pidfd_open(row.pid)
                 self._guards.append(handle)
@@ -264,6 +301,7 @@ class Session(ABC):
 
     def _ended(self) -> None:
         self.control.close()
+        self._previews.end()
         self._drop_guards()
         asyncio.get_running_loop().call_soon(self._output.close)  # after who wants the last words
         self.memory_kills = self.group.memory_kills()

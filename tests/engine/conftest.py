@@ -45,3 +45,11 @@ def sandbox(engine):
     made = engine.create()
     yield made
     engine.kill(made)
+
+
+@pytest.fixture(scope="module")
+def real_engine(level, tmp_path_factory):
+    """A running engine at this level, with the real agent, shared by a module."""
+    started = Engine(tmp_path_factory.mktemp("real"), "--isolation", level, agent=None)
+    yield started
+    started.close()

@@ -16,6 +16,7 @@ import httpx
 STUB = str(Path(__file__).with_name("stub_agent.py"))
 MODULE = [sys.executable, "-m", "hopx_tui.engine"]
 DEADLINE = 30.0
+LEVEL_WORDS = {True: "run isolated", False: "WITHOUT isolation"}
 
 
 def until(condition, what="it", seconds=DEADLINE):
@@ -149,3 +150,41 @@ def tree(pid):
             if parent(int(name)) == pid:
                 found += [int(name), *tree(int(name))]
     return found
+
+
+def ask_agent(sandbox, method, path, **options):
+    """A request to a sandbox's real agent, with its token."""
+    headers = {"Authorization": f"Bearer {sandbox['auth_token']}"}
+    return httpx.request(
+        method, sandbox["public_host"] + path, headers=headers, timeout=60, trust_env=False, **options
+    )
+
+
+def shell(sandbox, command, **more):
+    """Run a command through the real agent; its answer."""
+    answer = ask_agent(sandbox, "POST", "/commands/run", json={"command": command, **more})
+    assert answer.status_code == 200, answer.text
+    return answer.json()
+
+
+def build(engine, name, steps, **more):
+    """Start a template build; the answer to the request."""
+    body = {"name": name, "from_image": "base", "cpu": 1, "memory": 512, "diskGB": 1, "steps": steps, **more}
+    return engine.api.post("/v1/templates/build", json=body)
+
+
+def built(engine, answer, seconds=60):
+    """Wait for a build to end; its status."""
+    assert answer.status_code == 201, answer.text
+    path = f"/v1/templates/build/{answer.json()['build_id']}/status"
+
+    def ended():
+        status = engine.api.get(path).json()
+        return status if status["status"] != "building" else None
+
+    return until(ended, "the build", seconds)
+
+
+def build_log(engine, answer):
+    """Everything a build said."""
+    return engine.api.get(f"/v1/templates/build/{answer.json()['build_id']}/logs").json()["logs"]

@@ -1,7 +1,9 @@
 """The engine's command line: one owner, sentences and exit codes, never a traceback."""
 
+import contextlib
 import json
 import os
+import pty
 import shutil
 import signal
 import socket
@@ -90,10 +92,35 @@ def test_stop_asks_when_sandboxes_run(state):
     )
     assert made.status_code == 201
     refused = command("stop", "--state-dir", str(state))
-    assert refused.returncode == 1
+    assert refused.returncode == 2
     assert "--force" in refused.stderr
+    shown = json.loads(command("status", "--json", "--state-dir", str(state)).stdout)
+    assert shown["sandboxes"]["running"] == 1
+    assert answer_stop(state, b"\x04")[1] == 1  # ctrl+d
+    asked, code = answer_stop(state, b"n\n")
+    assert f"{made.json()['id']} (base, running)" in asked
+    assert "files stay" in asked
+    assert code == 1
+    assert shown["pid"] == json.loads(command("status", "--json", "--state-dir", str(state)).stdout)["pid"]
+    asked, code = answer_stop(state, b"y\n")
+    assert "has stopped" in asked
+    assert code == 0
     assert command("stop", "--force", "--state-dir", str(state)).returncode == 0
     assert "does not run" in command("stop", "--state-dir", str(state)).stdout
+
+
+def answer_stop(state, words):
+    """Run `engine stop` on a terminal and answer its question: what it said, and its exit code."""
+    master, slave = pty.openpty()
+    child = subprocess.Popen([*MODULE, "stop", "--state-dir", str(state)], stdin=slave, stdout=slave, stderr=slave)
+    os.close(slave)
+    os.write(master, words)
+    said = b""
+    with contextlib.suppress(OSError):  # the other end is closed
+        while chunk := os.read(master, 4096):
+            said += chunk
+    os.close(master)
+    return said.decode(), child.wait(30)
 
 
 def test_a_second_run_is_refused_with_a_sentence(tmp_path):

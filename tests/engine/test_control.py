@@ -2,6 +2,7 @@
 
 import asyncio
 import json
+import os
 import socket
 
 import pytest
@@ -70,3 +71,49 @@ async def test_a_closed_end_is_not_a_surprise():
     await asyncio.sleep(0)
     theirs.close()
     assert closed == []
+
+
+async def test_descriptors_and_asks():
+    ours, theirs = socket.socketpair()
+    reading, writing = os.pipe()
+    asked = []
+
+    def grant(ask):
+        asked.append(ask)
+        return {"ok": True, "port": 5}, writing
+
+    channel = ControlChannel(lambda _: None, lambda: None, grant)
+    await channel.open(ours)
+    channel.configure({"sandbox_id": "s"}, writing)
+    theirs.setblocking(True)
+    theirs.settimeout(5)
+    line, (one,), _, _ = socket.recv_fds(theirs, 1000, 4)
+    assert json.loads(line) == {"sandbox_id": "s"}
+    theirs.sendall(b'{"op":"ask","id":3,"ask":"preview","port":80}\n')
+    line, (two,), _, _ = await asyncio.to_thread(socket.recv_fds, theirs, 1000, 4)
+    assert json.loads(line) == {"op": "grant", "id": 3, "ok": True, "port": 5}
+    assert asked == [{"op": "ask", "id": 3, "ask": "preview", "port": 80}]
+    os.write(one, b"a")
+    os.write(two, b"b")
+    assert os.read(reading, 10) == b"ab"
+    for each in (one, two, reading, writing):
+        os.close(each)
+    channel.close()
+    theirs.close()
+
+
+async def test_asks_are_refused_by_default(line):
+    _, reader, writer, _, _ = line
+    writer.write(b'{"op":"ask","id":{"any":1},"ask":"world"}\n')
+    answer = json.loads(await reader.readline())
+    assert (answer["op"], answer["id"], answer["ok"]) == ("grant", {"any": 1}, False)
+
+
+async def test_an_answer_that_cannot_be_sent_is_no_disaster(line, caplog):
+    channel, _, writer, _, _ = line
+    channel._sender.close()
+    writer.write(b'{"op":"ask","id":1,"ask":"world"}\n{"op":"event","event":"x"}\n')
+    async with asyncio.timeout(5):
+        while not line[3]:
+            await asyncio.sleep(0.001)
+    assert "an answer was lost" in caplog.text

@@ -132,6 +132,16 @@ def test_create_refuses_nonsense(engine, body, status):
     assert engine.api.get("/v1/engine").json()["sandboxes"] == before
 
 
+@pytest.mark.parametrize(
+    "body",
+    [b"{}", b'{"timeout_seconds": -1}', b'{"timeout_seconds": "x"}', b'{"timeout_seconds": null}'],
+)
+def test_time_limits_that_are_none(engine, sandbox, body):
+    answer = engine.api.put(f"/v1/sandboxes/{sandbox['id']}/timeout", content=body)
+    assert answer.status_code == 400
+    assert engine.get(sandbox["id"]).json()["expires_at"] is None
+
+
 def test_the_sandbox_object(engine, level):
     sandbox = engine.create(timeout_seconds=600, region="anywhere", vcpu=64, unknown=None)
     assert sandbox["object"] == "sandbox"

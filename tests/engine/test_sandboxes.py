@@ -2,6 +2,7 @@
 
 import asyncio
 import json
+import socket
 import time
 from concurrent.futures import ThreadPoolExecutor
 
@@ -11,6 +12,7 @@ from hopx_tui.engine.cgroups import Limits
 from hopx_tui.engine.events import EventLog
 from hopx_tui.engine.paths import StateDir
 from hopx_tui.engine.sandboxes import BOOTS_AT_ONCE, Sandboxes
+from hopx_tui.engine.templates import BUILT_IN
 from tests.engine.driver import inside, living, until
 
 
@@ -144,6 +146,22 @@ def test_a_taken_port_is_replaced(engines):
     assert inside(now, "echo hi") == "hi\n"
 
 
+def test_a_client_that_went_away_leaves_nothing(engine):
+    """It asks again after its time-out, as all official clients do; the first wish must not come true as well."""
+    host, _, port = engine.url.removeprefix("http://").partition(":")
+    body = json.dumps({"template_name": "base"})
+    head = f"POST /v1/sandboxes HTTP/1.1\r\nHost: {host}:{port}\r\nX-API-Key: {engine.key}\r\n"
+    with socket.create_connection((host, int(port))) as connection:
+        connection.sendall(f"{head}Content-Length: {len(body)}\r\n\r\n{body}".encode())
+
+    def gone():
+        rows = engine.events()
+        return [row for row in rows if row["event"] == "create_failed" and "has gone" in row["reason"]]
+
+    lost = until(gone, "the wish to be dropped")[0]["sandbox_id"]
+    until(lambda: engine.get(lost).status_code == 404, "its end")
+
+
 class SlowSession:
     """Stands in for a run; counts how many start at a time."""
 
@@ -180,8 +198,7 @@ async def slow(tmp_path):
 async def test_many_at_once_wait_for_their_turn(slow):
     def create():
         return slow.create(
-            template_id="1",
-            template_name="base",
+            template=BUILT_IN[0],
             limits=Limits(1, 64, 64),
             internet_access=True,
             timeout_seconds=None,
