@@ -52,11 +52,19 @@ class Children:
         stdin: int = subprocess.DEVNULL,
         stdout: int = subprocess.DEVNULL,
         stderr: int = subprocess.DEVNULL,
+        pass_fds: Sequence[int] = (),
     ) -> Child:
-        """Start `argv` in a session of its own. Raises OSError as exec and chdir do, ValueError for NUL
-        bytes."""
+        """Start `argv` in a session of its own; it inherits `pass_fds`. Raises OSError as exec and chdir do,
+        ValueError for NUL bytes."""
         process = subprocess.Popen(
-            argv, cwd=cwd, env=env, stdin=stdin, stdout=stdout, stderr=stderr, start_new_session=True
+            argv,
+            cwd=cwd,
+            env=env,
+            stdin=stdin,
+            stdout=stdout,
+            stderr=stderr,
+            pass_fds=pass_fds,
+            start_new_session=True,
         )
         child = Child(process, asyncio.get_running_loop().create_future())
         self._running[child.pid] = child

@@ -1,18 +1,17 @@
-"""`/execute` and `/execute/background`: one short-lived interpreter per call."""
+"""`/execute`, `/execute/background` and `/execute/async`: one short-lived interpreter per call."""
 
 from __future__ import annotations
 
 import asyncio
 import contextlib
 import os
-import shutil
-import sys
 from collections.abc import Callable, Iterable
 from typing import NamedTuple
 
 import msgspec
 from aiohttp.web_response import Response
 
+from hopx_tui.agent.callbacks import Callbacks, checked_callback
 from hopx_tui.agent.commands import (
     BACKGROUND_OUTPUT_LIMIT,
     Launcher,
@@ -20,39 +19,23 @@ from hopx_tui.agent.commands import (
     outcome_fields,
     time_limit,
 )
-from hopx_tui.agent.errors import AgentError, invalid_request, missing_parameter
-from hopx_tui.agent.execution import Execution, Outcome
-from hopx_tui.agent.http import Call, Route, answer, new_id, read_body
+from hopx_tui.agent.errors import AgentError, missing_parameter
+from hopx_tui.agent.execution import OUTPUT_LIMIT, Ending, Outcome, P, Running, captured, collect
+from hopx_tui.agent.guest import guest_command
+from hopx_tui.agent.http import Call, Route, answer, new_id, read_body, timestamp
 from hopx_tui.agent.jobs import Jobs
+from hopx_tui.agent.languages import PYTHON, Interpreter, find_program, interpreter_of
 from hopx_tui.agent.pausing import Pausing
+from hopx_tui.agent.rich import read_frames, rich_fields
 
 DEFAULT_TIMEOUT_SECONDS = 30.0
 DEFAULT_BACKGROUND_SECONDS = 300.0
+DEFAULT_ASYNC_SECONDS = 1800.0
+CALLBACK_OUTPUT_LIMIT = 4 << 20
 # The kernel takes 128 KiB per argument.
 INLINE_BYTES = 100_000
-
-
-class Interpreter(NamedTuple):
-    """A language: its canonical name, the programs that run it (the first that exists), arguments before the
-    code, the option that takes code as an argument (None: files only), file suffix."""
-
-    language: str
-    programs: tuple[str, ...]
-    arguments: tuple[str, ...]
-    inline: str | None
-    suffix: str
-
-
-PYTHON = Interpreter("python", ("python3", "python"), ("-u",), "-c", ".py")
-NODE = Interpreter("javascript", ("node", "nodejs"), (), "-e", ".js")
-BASH = Interpreter("bash", ("bash", "sh"), (), "-c", ".sh")
-GO = Interpreter("go", ("go",), ("run",), None, ".go")
-LANGUAGES = {
-    **dict.fromkeys(("python", "python3"), PYTHON),
-    **dict.fromkeys(("javascript", "js", "node", "nodejs"), NODE),
-    **dict.fromkeys(("bash", "sh", "shell"), BASH),
-    "go": GO,
-}
+# No sandbox has a screen.
+PYTHON_DEFAULTS = {"MPLBACKEND": "Agg"}
 
 
 class CodeRequest(msgspec.Struct):
@@ -65,107 +48,174 @@ class CodeRequest(msgspec.Struct):
     working_dir: str | None = None
     env: dict[str, str] | None = None
     name: str | None = None
+    callback_url: str | None = None
+    callback_headers: dict[str, str] | None = None
+    callback_signature_secret: str | None = None
 
 
-def find_program(interpreter: Interpreter, search_path: str | None) -> str | None:
-    """The interpreter's path; this very Python serves where the sandbox has no other."""
-    for name in interpreter.programs:
-        found = shutil.which(name, path=search_path)
-        if found:
-            return found
-    return sys.executable if interpreter is PYTHON else None
+class _WithFile(Running[P]):
+    """An execution whose code lies in a file of the agent's, removed at its end."""
+
+    def __init__(self, inner: Running[P], file: str) -> None:
+        super().__init__(inner.pid, inner.out, inner.err, inner.rich)
+        self._inner = inner
+        self._file = file
+
+    async def ended(self) -> Ending:
+        ending = await self._inner.ended()
+        await asyncio.get_running_loop().run_in_executor(None, _remove, self._file)
+        return ending
+
+    async def kill(self) -> None:
+        await self._inner.kill()
 
 
-def available_languages(search_path: str | None) -> list[str]:
-    """Canonical names of what can run here."""
-    return [each.language for each in (PYTHON, NODE, BASH, GO) if find_program(each, search_path)]
+class Interpreters:
+    """Starts code. It is handed over as an argument, or, where it is too long for one, in a file of the agent's
+    scratch directory. Python runs under guest/capture.py."""
 
-
-class Code:
-    """Hands the code over as an argument, or, where it is too long for one, in a file of the agent's scratch
-    directory."""
-
-    def __init__(
-        self, launcher: Launcher, jobs: Jobs, pausing: Pausing, *, scratch: str, search_path: Callable[[], str | None]
-    ) -> None:
+    def __init__(self, launcher: Launcher, *, scratch: str) -> None:
         self._launcher = launcher
-        self._jobs = jobs
-        self._pausing = pausing
         self._scratch = scratch
-        self._search_path = search_path
 
-    def routes(self) -> Iterable[Route]:
-        """Foreground and background."""
-        return (
-            Route("POST", "/execute", self._execute),
-            Route("POST", "/execute/background", self._background),
-        )
-
-    async def _execute(self, request: Call) -> Response:
-        sent, interpreter = await self._read(request)
-        limit = time_limit(sent.timeout, DEFAULT_TIMEOUT_SECONDS)
-        try:
-            file, execution = await self._start(sent, interpreter, limit, None)
-            outcome = await self._pausing.wait(self._finish(file, execution))
-        except NotStartedError as error:
-            outcome = Outcome("", str(error), error.exit_code, 0.0, 0, False)
-        return answer({**outcome_fields(outcome), "language": interpreter.language, "rich_outputs": []})
-
-    async def _background(self, request: Call) -> Response:
-        sent, interpreter = await self._read(request)
-        limit = time_limit(sent.timeout, DEFAULT_BACKGROUND_SECONDS)
-        try:
-            _, execution = await self._start(sent, interpreter, limit, BACKGROUND_OUTPUT_LIMIT)
-        except NotStartedError as error:
-            raise AgentError(400, "EXECUTION_FAILED", str(error).strip()) from error
-        command = f"{interpreter.programs[0]} {(sent.code or '').strip()[:200]}"
-        job = self._jobs.add("proc", execution, name=sent.name or "", language=interpreter.language, command=command)
-        return answer({**job.row(), "message": f"Background execution started: {job.id}", "success": True})
-
-    async def _finish(self, file: str, execution: Execution) -> Outcome:
-        outcome = await execution.outcome()
-        await asyncio.get_running_loop().run_in_executor(None, _remove, file)
-        return outcome
-
-    async def _read(self, request: Call) -> tuple[CodeRequest, Interpreter]:
-        sent = await read_body(request, CodeRequest)
-        if sent.code is None:
-            raise missing_parameter("code")
-        language = (sent.language or "python").lower()
-        interpreter = LANGUAGES.get(language)
-        if interpreter is None:
-            known = ", ".join(sorted(LANGUAGES))
-            raise invalid_request(f"Unknown language {language!r}; known are {known}")
-        return sent, interpreter
-
-    async def _start(
-        self, sent: CodeRequest, interpreter: Interpreter, limit: float | None, output_limit: int | None
-    ) -> tuple[str, Execution]:
-        program = find_program(interpreter, self._search_path())
+    async def start(
+        self,
+        sent: CodeRequest,
+        interpreter: Interpreter,
+        limit: float | None,
+        pipe: Callable[[int], P],
+        *,
+        rich: bool = False,
+    ) -> Running[P]:
+        """`rich`: gather what is displayed. Raises AgentError and NotStartedError."""
+        program = find_program(interpreter, self._launcher.search_path())
         if program is None:
             raise NotStartedError(127, f"{interpreter.language} is not installed in this sandbox\n")
         code = (sent.code or "").encode("utf-8", "replace")
-        loop = asyncio.get_running_loop()
         file = ""
-        argv = [program, *interpreter.arguments]
-        if interpreter.inline is not None and len(code) <= INLINE_BYTES:
-            argv += [interpreter.inline, code.decode()]
-        else:
+        if interpreter.inline is None or len(code) > INLINE_BYTES or b"\0" in code:
             file = os.path.join(self._scratch, new_id("code") + interpreter.suffix)
-            await loop.run_in_executor(None, _write, file, code)
-            argv.append(file)
+            await asyncio.get_running_loop().run_in_executor(None, _write, file, code)
+        command = _command(program, interpreter, code.decode(), file)
         try:
             execution = self._launcher.start(
-                argv,
+                command.argv,
                 workdir=sent.workdir or sent.working_dir,
                 env=sent.env,
                 timeout=limit,
-                output_limit=output_limit,
+                pipe=pipe,
+                rich_at=command.descriptor_at if rich else None,
+                defaults=PYTHON_DEFAULTS if interpreter is PYTHON else None,
             )
         except (AgentError, NotStartedError):
-            await loop.run_in_executor(None, _remove, file)
+            await asyncio.get_running_loop().run_in_executor(None, _remove, file)
             raise
-        return file, execution
+        return _WithFile(execution, file) if file else execution
+
+
+class _Command(NamedTuple):
+    argv: list[str]
+    descriptor_at: int | None = None
+
+
+def _command(program: str, interpreter: Interpreter, code: str, file: str) -> _Command:
+    if interpreter is PYTHON:
+        argv = guest_command(program, "capture.py", ["-1", *(("", file) if file else (code,))])
+        return _Command(argv, argv.index("-1"))
+    if file or interpreter.inline is None:
+        return _Command([program, *interpreter.arguments, file])
+    return _Command([program, *interpreter.arguments, interpreter.inline, code])
+
+
+async def read_code(request: Call) -> tuple[CodeRequest, Interpreter]:
+    """The request's body. Raises AgentError."""
+    sent = await read_body(request, CodeRequest)
+    return sent, checked_code(sent)
+
+
+def checked_code(sent: CodeRequest) -> Interpreter:
+    """Its language. Raises AgentError where that is unknown or there is no code."""
+    if sent.code is None:
+        raise missing_parameter("code")
+    return interpreter_of(sent.language)
+
+
+class Code:
+    """The routes."""
+
+    def __init__(self, interpreters: Interpreters, jobs: Jobs, pausing: Pausing, callbacks: Callbacks) -> None:
+        self._interpreters = interpreters
+        self._jobs = jobs
+        self._pausing = pausing
+        self._callbacks = callbacks
+
+    def routes(self) -> Iterable[Route]:
+        """Foreground, background, and with a callback at the end."""
+        return (
+            Route("POST", "/execute", self._execute),
+            Route("POST", "/execute/background", self._background),
+            Route("POST", "/execute/async", self._async),
+        )
+
+    async def _execute(self, request: Call) -> Response:
+        sent, interpreter = await read_code(request)
+        limit = time_limit(sent.timeout, DEFAULT_TIMEOUT_SECONDS)
+        try:
+            execution = await self._interpreters.start(sent, interpreter, limit, captured(OUTPUT_LIMIT), rich=True)
+            outcome = await self._pausing.wait(collect(execution))
+        except NotStartedError as error:
+            outcome = Outcome("", str(error), error.exit_code, 0.0, 0, False)
+        return code_answer(outcome, interpreter.language)
+
+    async def _background(self, request: Call) -> Response:
+        sent, interpreter = await read_code(request)
+        limit = time_limit(sent.timeout, DEFAULT_BACKGROUND_SECONDS)
+        try:
+            execution = await self._interpreters.start(sent, interpreter, limit, captured(BACKGROUND_OUTPUT_LIMIT))
+        except NotStartedError as error:
+            raise AgentError(400, "EXECUTION_FAILED", str(error).strip()) from error
+        job = self._jobs.add(
+            "proc", execution, name=sent.name or "", language=interpreter.language, command=_shown(sent, interpreter)
+        )
+        return answer({**job.row(), "message": f"Background execution started: {job.id}", "success": True})
+
+    async def _async(self, request: Call) -> Response:
+        sent, interpreter = await read_code(request)
+        callback = checked_callback(sent.callback_url, sent.callback_headers, sent.callback_signature_secret)
+        limit = time_limit(sent.timeout, DEFAULT_ASYNC_SECONDS)
+        try:
+            execution = await self._interpreters.start(sent, interpreter, limit, captured(CALLBACK_OUTPUT_LIMIT))
+        except NotStartedError as error:
+            raise AgentError(400, "EXECUTION_FAILED", str(error).strip()) from error
+        job = self._jobs.add(
+            "proc",
+            execution,
+            name=sent.name or "",
+            language=interpreter.language,
+            command=_shown(sent, interpreter),
+            then=self._callbacks.after(callback),
+        )
+        return answer(
+            {
+                "execution_id": job.execution_id,
+                "process_id": job.id,
+                "status": "queued",
+                "callback_url": callback.url,
+                "message": f"The code runs; its result will be sent to {callback.url}",
+                "timestamp": timestamp(),
+                "success": True,
+            }
+        )
+
+
+def code_answer(outcome: Outcome, language: str) -> Response:
+    """What `/execute` and `/execute/ipython` answer."""
+    rich = rich_fields(read_frames(outcome.rich))
+    return answer({**outcome_fields(outcome), "language": language, **rich})
+
+
+def _shown(sent: CodeRequest, interpreter: Interpreter) -> str:
+    return f"{interpreter.programs[0]} {(sent.code or '').strip()[:200]}"
 
 
 def _write(file: str, code: bytes) -> None:

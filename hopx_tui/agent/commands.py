@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import errno
 import shlex
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable
 from typing import Any
 
 import msgspec
@@ -12,11 +12,12 @@ from aiohttp.web_response import Response
 
 from hopx_tui.agent.environment import Environment, check_variables
 from hopx_tui.agent.errors import AgentError, invalid_request, missing_parameter
-from hopx_tui.agent.execution import Execution, Executions, Outcome
+from hopx_tui.agent.execution import OUTPUT_LIMIT, Execution, Executions, Outcome, P, captured, collect
 from hopx_tui.agent.http import Call, Route, answer, read_body, timestamp
 from hopx_tui.agent.jobs import Jobs
 from hopx_tui.agent.paths import PathMap
 from hopx_tui.agent.pausing import Pausing
+from hopx_tui.agent.pipes import Capture
 from hopx_tui.agent.shell import find_shell
 
 DEFAULT_TIMEOUT_SECONDS = 30.0
@@ -53,6 +54,10 @@ class Launcher:
         self._environment = environment
         self._paths = paths
 
+    def search_path(self) -> str | None:
+        """The PATH that programs get."""
+        return self._environment.of_child().get("PATH")
+
     def start(
         self,
         argv: list[str],
@@ -60,15 +65,18 @@ class Launcher:
         workdir: str | None,
         env: dict[str, str] | None,
         timeout: float | None,
-        output_limit: int | None = None,
-    ) -> Execution:
-        """`argv` in `workdir`; request variables win over the global ones."""
+        pipe: Callable[[int], P],
+        rich_at: int | None = None,
+        defaults: dict[str, str] | None = None,
+    ) -> Execution[P]:
+        """`argv` in `workdir`; request variables win over the global ones, and those over `defaults`."""
         check_variables(env or {})
         directory = self._paths.working_directory(workdir)
-        variables = self._environment.of_child(env or {})
-        extra = {} if output_limit is None else {"output_limit": output_limit}
+        variables = self._environment.of_child(env or {}, defaults=defaults)
         try:
-            return self._executions.start(argv, cwd=directory, env=variables, timeout=timeout, **extra)
+            return self._executions.start(
+                argv, cwd=directory, env=variables, timeout=timeout, pipe=pipe, rich_at=rich_at
+            )
         except FileNotFoundError as error:
             raise NotStartedError(NOT_FOUND, f"{argv[0]}: command not found\n") from error
         except OSError as error:
@@ -102,37 +110,43 @@ class Commands:
         )
 
     async def _run(self, request: Call) -> Response:
-        sent, argv, shown = await self._read(request)
+        sent = await read_body(request, RunRequest)
+        argv, shown = command_line(sent)
         limit = time_limit(sent.timeout, DEFAULT_TIMEOUT_SECONDS)
         try:
-            execution = self._start(argv, sent, limit)
+            execution = self.start(argv, sent, limit, captured(OUTPUT_LIMIT))
         except NotStartedError as error:
             return _answer(Outcome("", str(error), error.exit_code, 0.0, 0, False), shown)
-        return _answer(await self._pausing.wait(execution.outcome()), shown)
+        return _answer(await self._pausing.wait(collect(execution)), shown)
 
     async def _background(self, request: Call) -> Response:
-        sent, argv, shown = await self._read(request)
+        sent = await read_body(request, RunRequest)
+        argv, shown = command_line(sent)
         try:
-            execution = self._start(argv, sent, time_limit(sent.timeout, None), BACKGROUND_OUTPUT_LIMIT)
+            execution: Execution[Capture] = self.start(
+                argv, sent, time_limit(sent.timeout, None), captured(BACKGROUND_OUTPUT_LIMIT)
+            )
         except NotStartedError as error:
             raise AgentError(400, "COMMAND_FAILED", str(error).strip()) from error
         job = self._jobs.add("cmd", execution, name=sent.name or "", language="bash", command=shown)
         return answer({**job.row(), "success": True, "message": f"Background process started: {job.id}"})
 
-    async def _read(self, request: Call) -> tuple[RunRequest, list[str], str]:
-        sent = await read_body(request, RunRequest)
-        if not sent.command:
-            raise missing_parameter("command")
-        if sent.args:
-            argv = [sent.command, *sent.args]
-            return sent, argv, shlex.join(argv)
-        return sent, [find_shell(), "-c", sent.command], sent.command
-
-    def _start(
-        self, argv: list[str], sent: RunRequest, timeout: float | None, output_limit: int | None = None
-    ) -> Execution:
+    def start(
+        self, argv: list[str], sent: RunRequest, timeout: float | None, pipe: Callable[[int], P]
+    ) -> Execution[P]:
+        """Raises AgentError and NotStartedError."""
         workdir = sent.workdir or sent.working_dir
-        return self._launcher.start(argv, workdir=workdir, env=sent.env, timeout=timeout, output_limit=output_limit)
+        return self._launcher.start(argv, workdir=workdir, env=sent.env, timeout=timeout, pipe=pipe)
+
+
+def command_line(sent: RunRequest) -> tuple[list[str], str]:
+    """The argv and how it is shown. Raises AgentError MISSING_PARAMETER."""
+    if not sent.command:
+        raise missing_parameter("command")
+    if sent.args:
+        argv = [sent.command, *sent.args]
+        return argv, shlex.join(argv)
+    return [find_shell(), "-c", sent.command], sent.command
 
 
 def outcome_fields(outcome: Outcome) -> dict[str, Any]:

@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import asyncio
 import socket
+from collections.abc import Sequence
+from typing import Protocol
 
 from aiohttp.web_server import Server
 
@@ -16,20 +18,40 @@ CUT_GRACE_SECONDS = 0.2
 _POLL_SECONDS = 0.01
 
 
+class Pausable(Protocol):
+    """What must know of a pause besides the HTTP server. Both are quick, and idempotent."""
+
+    def pause(self) -> None:
+        """Every process is about to be frozen."""
+
+    def resume(self) -> None:
+        """They run again."""
+
+
 class Door:
     """The listening socket stays open while the door is shut: connections wait in its backlog for whoever
     accepts next."""
 
-    def __init__(self, listener: socket.socket, server: Server, gate: Gate, pausing: Pausing) -> None:
+    def __init__(
+        self,
+        listener: socket.socket,
+        server: Server,
+        gate: Gate,
+        pausing: Pausing,
+        pausables: Sequence[Pausable] = (),
+    ) -> None:
         self._listener = listener
         self._server = server
         self._gate = gate
         self._pausing = pausing
+        self._pausables = pausables
         self._accepting: asyncio.Server | None = None
 
     async def open(self) -> None:
         """Accept."""
         self._pausing.end()
+        for each in self._pausables:
+            each.resume()
         if self._accepting is None:
             own = self._listener.dup()
             self._accepting = await asyncio.get_running_loop().create_server(self._server, sock=own, backlog=BACKLOG)
@@ -41,6 +63,8 @@ class Door:
             self._accepting.close()
             self._accepting = None
         self._pausing.begin()
+        for each in self._pausables:
+            each.pause()
         self._close_idle()
         await self._until_idle(CALL_GRACE_SECONDS)
         for request in list(self._gate.busy.values()):

@@ -1,29 +1,42 @@
-"""One program run to its end: output captured with a bound, a time limit that ends everything it started."""
+"""One program run to its end: output captured with a bound or streamed, a time limit that ends everything it
+started."""
 
 from __future__ import annotations
 
 import asyncio
 import os
 import signal
-import time
-from collections.abc import Mapping, Sequence
-from typing import NamedTuple
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from typing import Any, Generic, NamedTuple, TypeVar
 
 from hopx_tui.agent.children import Child, Children
 from hopx_tui.agent.counters import Counters
 from hopx_tui.agent.http import new_id
+from hopx_tui.agent.pipes import Capture, Flow
 from hopx_tui.agent.proctable import ProcessStat
 from hopx_tui.agent.treekill import kill_until_gone, related, signal_all
 
 OUTPUT_LIMIT = 16 << 20
+# Figures, tables and results of one execution; the program that sends them keeps to 32 MiB itself.
+RICH_LIMIT = 33 << 20
 MARK = "HOPX_EXECUTION_ID"
 TIMED_OUT = 124
 TERM_GRACE_SECONDS = 0.3
-_CHUNK = 256 << 10
+
+P = TypeVar("P", bound=Capture | Flow)
+
+
+class Ending(NamedTuple):
+    """How a program ended; `note` is what the agent adds to its stderr."""
+
+    exit_code: int
+    seconds: float
+    timed_out: bool
+    note: str = ""
 
 
 class Outcome(NamedTuple):
-    """How a program ended; outputs are text already."""
+    """How a program ended, with its outputs: text, and the frames of its rich output (rich.py)."""
 
     stdout: str
     stderr: str
@@ -31,128 +44,147 @@ class Outcome(NamedTuple):
     seconds: float
     pid: int
     timed_out: bool
+    rich: bytes = b""
 
 
-class Capture:
-    """Reads a pipe to its end, keeps the first `limit` bytes and drops the rest, so that the writer never
-    blocks."""
+class Running(Generic[P]):
+    """Something under way with two outputs, and a third for rich ones."""
 
-    def __init__(self, descriptor: int, limit: int) -> None:
-        os.set_blocking(descriptor, False)
-        self._descriptor = descriptor
-        self._limit = limit
-        self._kept = bytearray()
-        self._dropped = 0
-        self._loop = asyncio.get_running_loop()
-        self.ended: asyncio.Future[None] = self._loop.create_future()
-        self._loop.add_reader(descriptor, self._read)
+    def __init__(self, pid: int, out: P, err: P, rich: Capture | None) -> None:
+        self.pid = pid
+        self.out = out
+        self.err = err
+        self.rich = rich
 
-    def _read(self) -> None:
-        try:
-            data = os.read(self._descriptor, _CHUNK)
-        except BlockingIOError:
-            return
-        except OSError:
-            data = b""
-        if not data:
-            self.close()
-            return
-        room = self._limit - len(self._kept)
-        self._kept += data[: max(room, 0)]
-        self._dropped += max(len(data) - max(room, 0), 0)
+    async def ended(self) -> Ending:
+        """To be awaited once, by a task that is not cancelled. Never raises."""
+        raise NotImplementedError
 
-    def drain(self) -> None:
-        """Take what was written before now; for use after the writer's exit."""
-        for _ in range(64):
-            before = len(self._kept) + self._dropped
-            if self.ended.done():
-                return
-            self._read()
-            if len(self._kept) + self._dropped == before:
-                return
+    async def kill(self) -> None:
+        """End it with everything it started."""
+        raise NotImplementedError
 
-    def close(self) -> None:
-        """Stop reading; a writer that goes on gets SIGPIPE."""
-        if not self.ended.done():
-            self._loop.remove_reader(self._descriptor)
-            os.close(self._descriptor)
-            self.ended.set_result(None)
-
-    def discard(self) -> None:
-        """Keep reading for the sake of a background process that still writes, but remember nothing more."""
-        self._limit = 0
-
-    def text(self) -> str:
-        """What was kept, with a note where something was dropped."""
-        text = self._kept.decode("utf-8", "replace")
-        return f"{text}\n[output truncated: {self._dropped} more bytes]\n" if self._dropped else text
+    def rich_frames(self) -> bytes:
+        """What was displayed; for use after `ended`. What still comes is forgotten."""
+        if self.rich is None:
+            return b""
+        self.rich.drain()
+        frames = self.rich.raw()
+        self.rich.discard()
+        return frames
 
 
-class Execution:
-    """A started program. `outcome()` waits for it; `kill()` ends it with everything it started."""
+def with_note(text: str, note: str) -> str:
+    """`note` on a line of its own at the end of `text`."""
+    if not note:
+        return text
+    return f"{text}{'' if not text or text.endswith(chr(10)) else chr(10)}{note}\n"
+
+
+async def collect(running: Running[Capture]) -> Outcome:
+    """Wait for the end and gather all output. Takes at most a second longer than the time limit."""
+    ending = await running.ended()
+    running.out.drain()
+    running.err.drain()
+    stdout, stderr = running.out.text(), with_note(running.err.text(), ending.note)
+    for capture in (running.out, running.err):
+        # A server left in the background by `cmd &` holds the pipe; closing our end would kill it at its
+        # next line.
+        capture.discard()
+    return Outcome(
+        stdout, stderr, ending.exit_code, ending.seconds, running.pid, ending.timed_out, running.rich_frames()
+    )
+
+
+async def first_of(
+    futures: Iterable[asyncio.Future[Any]], seconds: float | None, clock: Callable[[], float]
+) -> bool:
+    """True once one of them is done; False after `seconds` of `clock`, which may stand still (a paused sandbox's time
+    is not its programs' time)."""
+    waiting = set(futures)
+    deadline = None if seconds is None else clock() + seconds
+    left = seconds
+    while True:
+        done, _ = await asyncio.wait(waiting, timeout=left, return_when=asyncio.FIRST_COMPLETED)
+        if done:
+            return True
+        if deadline is None or (left := deadline - clock()) <= 0:
+            return False
+
+
+async def exits_within(child: Child, seconds: float | None) -> bool:
+    """True once it has ended; False after `seconds`."""
+    done, _ = await asyncio.wait((child.exited,), timeout=seconds)
+    return bool(done)
+
+
+async def end_tree(child: Child, mark: bytes) -> None:
+    """TERM, a moment to tidy up, KILL; `setsid` children included, known by `mark` (b"NAME=value") in their
+    environment. Returns when all of it is gone."""
+    loop = asyncio.get_running_loop()
+
+    def find() -> list[ProcessStat]:
+        return related(child.pid, child.start_ticks, mark)
+
+    members = await loop.run_in_executor(None, find)
+    signal_all(members, signal.SIGTERM)
+    signal_all(members, signal.SIGCONT)
+    await exits_within(child, TERM_GRACE_SECONDS)
+    await loop.run_in_executor(None, lambda: kill_until_gone(find, seconds=3))
+    await exits_within(child, 1.0)
+
+
+class Execution(Running[P]):
+    """A started program."""
 
     def __init__(
-        self, child: Child, out: Capture, err: Capture, mark: bytes, counters: Counters, limit: float | None
+        self,
+        child: Child,
+        out: P,
+        err: P,
+        rich: Capture | None,
+        *,
+        mark: bytes,
+        counters: Counters,
+        limit: float | None,
+        clock: Callable[[], float],
     ) -> None:
+        super().__init__(child.pid, out, err, rich)
         self.child = child
-        self.pid = child.pid
-        self._out = out
-        self._err = err
         self._mark = mark
         self._counters = counters
         self._limit = limit
-        self._started = time.monotonic()
+        self._clock = clock
+        self._started = clock()
 
-    async def outcome(self) -> Outcome:
-        """To be awaited once, by a task that is not cancelled. Takes at most a second longer than the time
-        limit."""
+    async def ended(self) -> Ending:
+        """At most a second after the time limit."""
         self._counters.active_executions += 1
         self._counters.executions += 1
         timed_out = False
         try:
-            if not await self._exits_within(self._limit):
+            if not await first_of((self.child.exited,), self._limit, self._clock):
                 timed_out = True
                 await self.kill()
         finally:
             self._counters.active_executions -= 1
-        self._out.drain()
-        self._err.drain()
-        seconds = time.monotonic() - self._started
-        stdout, stderr = self._out.text(), self._err.text()
-        for capture in (self._out, self._err):
-            # A server left in the background by `cmd &` holds the pipe; closing our end would kill it at its
-            # next line.
-            capture.discard()
-        code = TIMED_OUT if timed_out else self.child.exited.result()
+        seconds = self._clock() - self._started
         if timed_out:
-            stderr += f"{'' if not stderr or stderr.endswith(chr(10)) else chr(10)}timed out after {self._limit:g}s\n"
-        return Outcome(stdout, stderr, code, seconds, self.pid, timed_out)
-
-    async def _exits_within(self, seconds: float | None) -> bool:
-        done, _ = await asyncio.wait((self.child.exited,), timeout=seconds)
-        return bool(done)
+            return Ending(TIMED_OUT, seconds, True, f"timed out after {self._limit:g}s")
+        return Ending(self.child.exited.result(), seconds, False)
 
     async def kill(self) -> None:
-        """TERM, a moment to tidy up, KILL; `setsid` children included. Returns when all of it is gone."""
-        loop = asyncio.get_running_loop()
-
-        def find() -> list[ProcessStat]:
-            return related(self.pid, self.child.start_ticks, self._mark)
-
-        members = await loop.run_in_executor(None, find)
-        signal_all(members, signal.SIGTERM)
-        signal_all(members, signal.SIGCONT)
-        await self._exits_within(TERM_GRACE_SECONDS)
-        await loop.run_in_executor(None, lambda: kill_until_gone(find, seconds=3))
-        await self._exits_within(1.0)
+        """Returns when all of it is gone."""
+        await end_tree(self.child, self._mark)
 
 
 class Executions:
-    """Starts programs whose output is captured."""
+    """Starts programs whose output is read here. Time limits are measured by `clock`."""
 
-    def __init__(self, children: Children, counters: Counters) -> None:
-        self._children = children
-        self._counters = counters
+    def __init__(self, children: Children, counters: Counters, clock: Callable[[], float]) -> None:
+        self.children = children
+        self.counters = counters
+        self.clock = clock
 
     def start(
         self,
@@ -161,27 +193,41 @@ class Executions:
         cwd: bytes,
         env: Mapping[str, str],
         timeout: float | None,
-        output_limit: int = OUTPUT_LIMIT,
-    ) -> Execution:
-        """Start `argv` with no input. Raises OSError and ValueError as `Children.spawn`."""
-        mark = f"{MARK}={new_id('exec')}"
-        name, _, value = mark.partition("=")
-        out_read, out_write = os.pipe()
-        err_read, err_write = os.pipe()
+        pipe: Callable[[int], P],
+        rich_at: int | None = None,
+    ) -> Execution[P]:
+        """Start `argv` with no input; `pipe` makes a reader of each output's descriptor. The word at `rich_at` is
+        replaced by the number of a descriptor for rich output. Raises OSError and ValueError as `Children.spawn`."""
+        name, value = MARK, new_id("exec")
+        pipes = [os.pipe() for _ in range(2 if rich_at is None else 3)]
+        words = list(argv)
+        passed: tuple[int, ...] = ()
+        if rich_at is not None:
+            passed = (pipes[2][1],)
+            words[rich_at] = str(pipes[2][1])
         try:
-            child = self._children.spawn(argv, cwd=cwd, env={**env, name: value}, stdout=out_write, stderr=err_write)
+            child = self.children.spawn(
+                words, cwd=cwd, env={**env, name: value}, stdout=pipes[0][1], stderr=pipes[1][1], pass_fds=passed
+            )
         except (OSError, ValueError):
-            os.close(out_read)
-            os.close(err_read)
+            for ours, _ in pipes:
+                os.close(ours)
             raise
         finally:
-            os.close(out_write)
-            os.close(err_write)
+            for _, theirs in pipes:
+                os.close(theirs)
         return Execution(
             child,
-            Capture(out_read, output_limit),
-            Capture(err_read, output_limit),
-            mark.encode(),
-            self._counters,
-            timeout,
+            pipe(pipes[0][0]),
+            pipe(pipes[1][0]),
+            None if rich_at is None else Capture(pipes[2][0], RICH_LIMIT),
+            mark=f"{name}={value}".encode(),
+            counters=self.counters,
+            limit=timeout,
+            clock=self.clock,
         )
+
+
+def captured(limit: int) -> Callable[[int], Capture]:
+    """A reader that keeps at most `limit` bytes."""
+    return lambda descriptor: Capture(descriptor, limit)

@@ -1,18 +1,19 @@
-"""Background executions: started by `/commands/background` and `/execute/background`, listed and killed
-here."""
+"""Background executions: started by `/commands/background`, `/execute/background` and `/execute/async`, listed and
+killed here."""
 
 from __future__ import annotations
 
 import asyncio
 import time
-from collections.abc import Iterable
+from collections.abc import Awaitable, Callable, Iterable
 from typing import Any
 
 from aiohttp.web_response import Response
 
 from hopx_tui.agent.errors import AgentError, missing_parameter
-from hopx_tui.agent.execution import Execution
+from hopx_tui.agent.execution import Outcome, Running, collect
 from hopx_tui.agent.http import Call, Route, answer, new_id, path_parameter, timestamp
+from hopx_tui.agent.pipes import Capture
 
 FINISHED_KEPT = 500
 
@@ -20,7 +21,7 @@ FINISHED_KEPT = 500
 class Job:
     """One background execution; `status` is running, completed, failed or killed."""
 
-    def __init__(self, job_id: str, name: str, language: str, command: str, execution: Execution) -> None:
+    def __init__(self, job_id: str, name: str, language: str, command: str, execution: Running[Capture]) -> None:
         self.id = job_id
         self.execution_id = new_id("exec")
         self.name = name
@@ -31,6 +32,7 @@ class Job:
         self.exit_code: int | None = None
         self.started_at = time.time()
         self.ended_at: float | None = None
+        self.callback_status: str | None = None
 
     def row(self) -> dict[str, Any]:
         """The process row of contract 2.5 with every alias."""
@@ -52,7 +54,11 @@ class Job:
             "exit_code": self.exit_code,
             "duration": duration,
             "execution_time": duration,
+            **({} if self.callback_status is None else {"callback_status": self.callback_status}),
         }
+
+
+AfterEnd = Callable[[Job, Outcome], Awaitable[None]]
 
 
 class Jobs:
@@ -62,25 +68,36 @@ class Jobs:
         self._jobs: dict[str, Job] = {}
         self._tasks: set[asyncio.Task[None]] = set()
 
-    def add(self, prefix: str, execution: Execution, *, name: str, language: str, command: str) -> Job:
-        """Watch over a started execution from now on."""
+    def add(
+        self,
+        prefix: str,
+        execution: Running[Capture],
+        *,
+        name: str,
+        language: str,
+        command: str,
+        then: AfterEnd | None = None,
+    ) -> Job:
+        """Watch over a started execution from now on, and do `then` after its end."""
         job_id = new_id(prefix)
         job = Job(job_id, name or job_id, language, command, execution)
         self._jobs[job.id] = job
         finished = [known.id for known in self._jobs.values() if known.status != "running"]
         for old in finished[: max(len(finished) - FINISHED_KEPT, 0)]:
             del self._jobs[old]
-        task = asyncio.create_task(self._watch(job))
+        task = asyncio.create_task(self._watch(job, then))
         self._tasks.add(task)
         task.add_done_callback(self._tasks.discard)
         return job
 
-    async def _watch(self, job: Job) -> None:
-        outcome = await job.execution.outcome()
+    async def _watch(self, job: Job, then: AfterEnd | None) -> None:
+        outcome = await collect(job.execution)
         job.exit_code = outcome.exit_code
         job.ended_at = time.time()
         if job.status == "running":
             job.status = "completed" if outcome.exit_code == 0 else "failed"
+        if then is not None:
+            await then(job, outcome)
 
     def by_pid(self) -> dict[int, str]:
         """Running jobs: pid -> id."""
@@ -109,7 +126,7 @@ class Jobs:
         return await self._end(path_parameter(request, "id"))
 
     async def _end(self, job_id: str) -> Response:
-        job = self._jobs.get(job_id) or self._jobs.get(self._id_of_pid(job_id))
+        job = self._jobs.get(job_id) or self._by_execution(job_id) or self._jobs.get(self._id_of_pid(job_id))
         if job is None:
             raise AgentError(404, "PROCESS_NOT_FOUND", f"Process not found: {job_id}", details={"process_id": job_id})
         if job.status == "running":
@@ -125,6 +142,9 @@ class Jobs:
                 "timestamp": timestamp(),
             }
         )
+
+    def _by_execution(self, execution_id: str) -> Job | None:
+        return next((job for job in self._jobs.values() if job.execution_id == execution_id), None)
 
     def _id_of_pid(self, text: str) -> str:
         """Some clients show the pid and send that back."""

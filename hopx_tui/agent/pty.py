@@ -149,6 +149,18 @@ class PtySession:
         if self._open:
             _set_size(self._master, columns, lines)
 
+    def redraw(self) -> None:
+        """Ask the program in the foreground to paint its screen anew."""
+        if not self._open:
+            return
+        try:
+            group = os.tcgetpgrp(self._master)
+            if group > 1:  # 0, where nobody is in the foreground, would be our own
+                os.killpg(group, signal.SIGWINCH)
+        except OSError:
+            # Gone meanwhile, or not ours to signal.
+            pass
+
     async def hang_up(self) -> None:
         """End the session: SIGHUP, and SIGKILL for whoever stays longer than 2 s. Closes the master.
         Idempotent."""

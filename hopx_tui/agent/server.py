@@ -15,11 +15,13 @@ from concurrent.futures import ThreadPoolExecutor
 import msgspec
 
 from hopx_tui.agent import prctl
+from hopx_tui.agent.callbacks import Callbacks
+from hopx_tui.agent.changes import Changes
 from hopx_tui.agent.children import Children
-from hopx_tui.agent.code import Code, available_languages
+from hopx_tui.agent.code import Code, Interpreters
 from hopx_tui.agent.commands import Commands, Launcher
 from hopx_tui.agent.config import Config, decode_config
-from hopx_tui.agent.control import Control, read_config_line
+from hopx_tui.agent.control import Control, Grant, read_config_line
 from hopx_tui.agent.counters import Counters
 from hopx_tui.agent.disk import DiskWatch
 from hopx_tui.agent.door import Door
@@ -28,16 +30,26 @@ from hopx_tui.agent.execution import Executions
 from hopx_tui.agent.files import Files
 from hopx_tui.agent.gate import AgentServer, Gate
 from hopx_tui.agent.http import Route
+from hopx_tui.agent.ipython import IPython
 from hopx_tui.agent.jobs import Jobs
+from hopx_tui.agent.kernel import Kernel
+from hopx_tui.agent.languages import available_languages
 from hopx_tui.agent.metrics import Metrics
+from hopx_tui.agent.own_trees import own_roots
 from hopx_tui.agent.paths import PathMap
 from hopx_tui.agent.pausing import Pausing
+from hopx_tui.agent.ports import Ports
+from hopx_tui.agent.previews import Ask, Previews, no_engine
+from hopx_tui.agent.running_clock import RunningClock
 from hopx_tui.agent.sampler import Sampler
 from hopx_tui.agent.service import Service
+from hopx_tui.agent.sockets_table import available as ports_available
+from hopx_tui.agent.streams import Streams
 from hopx_tui.agent.terminal import Terminals
 from hopx_tui.agent.tokens import TokenVerifier
 from hopx_tui.agent.treekill import below, kill_until_gone, signal_all
 from hopx_tui.agent.upload import Upload
+from hopx_tui.agent.watch import Watches
 from hopx_tui.agent.writing import remove_leftovers
 
 TERM_GRACE_SECONDS = 2.0
@@ -49,15 +61,27 @@ EXTENSIONS = {
     "read_limit": True,
     "range_download": True,
     "terminal_size": True,
+    "kernel_end": True,
+    "terminal_sessions": True,
+    "changes": True,
+    "ports": ports_available(),
 }
 
 
 class AgentProcess:
     """One sandbox's agent on an event loop. `adopt`: this process is a subreaper and owns every child it
-    has."""
+    has. `baseline`: where the engine keeps what the sandbox held at its creation. `ask` asks the engine."""
 
     def __init__(
-        self, config: Config, listener: socket.socket, *, supervisor: int, adopt: bool, notify: Callable[..., None]
+        self,
+        config: Config,
+        listener: socket.socket,
+        *,
+        supervisor: int,
+        adopt: bool,
+        notify: Callable[..., None],
+        baseline: int | None = None,
+        ask: Ask = no_engine,
     ) -> None:
         self._started = time.monotonic()
         self.children = Children(adopt=adopt)
@@ -73,7 +97,11 @@ class AgentProcess:
         )
         self._sampler = sampler = Sampler(config, agent_pids=agent_pids, root=supervisor, clock=time.monotonic)
         jobs = Jobs()
-        launcher = Launcher(Executions(self.children, counters), environment, paths)
+        running = RunningClock()
+        launcher = Launcher(Executions(self.children, counters, running), environment, paths)
+        interpreters = Interpreters(launcher, scratch=config.state)
+        commands = Commands(launcher, jobs, pausing)
+        self._kernel = Kernel(self.children, counters, environment, paths, scratch=config.state, clock=running)
         service = Service(
             config,
             counters,
@@ -83,22 +111,30 @@ class AgentProcess:
             endpoints=self._endpoints,
             uptime=self._uptime,
         )
-        self._terminals = Terminals(self.children, environment, paths, counters)
+        self._terminals = Terminals(self.children, environment, paths, counters, running)
+        self._changes = Changes(paths, lambda: own_roots(paths, isolated=config.isolated), baseline)
+        self._previews = previews = Previews(ask)
+        own_network = config.isolated and config.network != "host"
         self._routes: tuple[Route, ...] = (
             *service.routes(),
             *Metrics(config, sampler, disk, counters, jobs, uptime=self._uptime).routes(),
             *environment.routes(),
             *Files(paths, disk).routes(),
             *Upload(paths, disk).routes(),
-            *Commands(launcher, jobs, pausing).routes(),
-            *Code(launcher, jobs, pausing, scratch=config.state, search_path=self._search_path).routes(),
+            *commands.routes(),
+            *Code(interpreters, jobs, pausing, Callbacks()).routes(),
+            *IPython(self._kernel, pausing).routes(),
+            *Streams(interpreters, commands, self._kernel, counters).routes(),
             *jobs.routes(),
             *self._terminals.routes(),
+            *Watches(paths, counters).routes(),
+            *self._changes.routes(),
+            *Ports(sampler.scan, previews, own_network=own_network).routes(),
         )
         verifier = TokenVerifier(bytes.fromhex(config.token_key), config.sandbox_id, clock=time.time)
         gate = Gate(self._routes, verifier=verifier, allowed_hosts=config.allowed_hosts, counters=counters)
         self._server = AgentServer(gate)
-        self.door = Door(listener, self._server, gate, pausing)
+        self.door = Door(listener, self._server, gate, pausing, (running, previews))
         self._background: list[asyncio.Task[None]] = []
 
     def _uptime(self) -> float:
@@ -121,6 +157,7 @@ class AgentProcess:
     async def start(self) -> None:
         """Serve."""
         self.children.start()
+        await self._changes.prepare()
         self._background = [
             asyncio.create_task(self._sampler.run()),
             asyncio.create_task(self._disk.run()),
@@ -155,12 +192,18 @@ class AgentProcess:
         for task in self._background:
             task.cancel()
         await asyncio.gather(*self._background, return_exceptions=True)
+        await self._terminals.close()
+        await self._previews.close_all()
         await self._server.shutdown(5.0)
+        await self._kernel.close()
+        self._changes.close()
         self.children.close()
         self._sampler.close()
 
 
-async def _run(config: Config, early: bytes, connection: socket.socket, listener: socket.socket) -> None:
+async def _run(
+    config: Config, early: bytes, connection: socket.socket, listener: socket.socket, baseline: int | None
+) -> None:
     loop = asyncio.get_running_loop()
     loop.set_default_executor(ThreadPoolExecutor(THREADS, thread_name_prefix="agent"))
     terminated = asyncio.Event()
@@ -173,8 +216,13 @@ async def _run(config: Config, early: bytes, connection: socket.socket, listener
     def notify(event: str, **fields: object) -> None:
         control.event(event, **fields)
 
+    async def ask(name: str, **fields: object) -> tuple[Grant, int | None]:
+        return await control.ask(name, **fields)
+
     supervisor = os.getppid()
-    agent = AgentProcess(config, listener, supervisor=supervisor, adopt=True, notify=notify)
+    agent = AgentProcess(
+        config, listener, supervisor=supervisor, adopt=True, notify=notify, baseline=baseline, ask=ask
+    )
     orders = {"quiesce": agent.door.shut, "thaw": agent.door.open, "stop": agent.stop}
     control = Control(connection, early, orders, last="stop")
     await agent.start()
@@ -197,7 +245,7 @@ def serve(control_fd: int, listen_fd: int) -> int:
     for each in (connection, listener):
         os.set_inheritable(each.fileno(), False)
     try:
-        line, early = read_config_line(connection)
+        line, early, descriptors = read_config_line(connection)
         config = decode_config(line)
     except (EOFError, OSError):
         return 1
@@ -206,7 +254,7 @@ def serve(control_fd: int, listen_fd: int) -> int:
         return 1
     loop = asyncio.new_event_loop()
     asyncio.set_event_loop(loop)
-    loop.run_until_complete(_run(config, early, connection, listener))
+    loop.run_until_complete(_run(config, early, connection, listener, descriptors[0] if descriptors else None))
     # The loop is left as it is: waiting for its threads could keep a sandbox alive whose engine is gone.
     kill_until_gone(lambda: below(os.getpid()))
     return 0

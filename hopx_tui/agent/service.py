@@ -59,7 +59,6 @@ class Service:
             Route("GET", "/info", self._info),
             Route("GET", "/cache/stats", self._cache),
             Route("POST", "/cache/clear", self._clear_cache),
-            Route("GET", "/jupyter/sessions", self._sessions),
             Route("*", "/desktop/{rest}", self._no_desktop),
             Route("POST", "/update/upload", self._no_update),
             Route("POST", "/update/apply", self._no_update),
@@ -74,9 +73,9 @@ class Service:
             "terminal_access": True,
             "background_jobs": True,
             "system_metrics": True,
-            "websocket_streaming": False,
-            "rich_output": False,
-            "ipython_kernel": False,
+            "websocket_streaming": True,
+            "rich_output": True,
+            "ipython_kernel": True,
             **self._features,
             "languages": self._config.languages or self._languages(),
         }
@@ -146,9 +145,6 @@ class Service:
 
     async def _clear_cache(self, _request: Call) -> Response:
         return answer({"message": "The cache is empty", "success": True, "entries_removed": 0})
-
-    async def _sessions(self, _request: Call) -> Response:
-        return answer({"sessions": [], "count": 0, "timestamp": timestamp()})
 
     async def _no_desktop(self, _request: Call) -> StreamResponse:
         # 503, as the specification has it, would cost every client three tries.

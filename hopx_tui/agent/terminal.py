@@ -1,16 +1,14 @@
 """`GET /terminal`: one shell per websocket. One frame is sent, then the next is read: that is the whole
-back-pressure."""
+back-pressure. With `?session=NAME` the shell outlives the socket (sessions.py)."""
 
 from __future__ import annotations
 
 import asyncio
 import codecs
-import socket
-from collections.abc import Iterable
-from typing import Any
+import time
+from collections.abc import Callable, Iterable
 
 import msgspec
-from aiohttp.http_websocket import WSMsgType
 from aiohttp.web_response import StreamResponse
 from aiohttp.web_ws import WebSocketResponse
 
@@ -21,35 +19,42 @@ from hopx_tui.agent.errors import AgentError
 from hopx_tui.agent.http import Call, Route, query_int
 from hopx_tui.agent.paths import PathMap
 from hopx_tui.agent.pty import PtySession
+from hopx_tui.agent.sessions import Sessions
 from hopx_tui.agent.shell import interactive_shell
-
-SEND_BUFFER = 64 << 10
-LARGEST_SIZE = 2000
-LARGEST_MESSAGE = 8 << 20
-
-
-class _Message(msgspec.Struct):
-    type: str = ""
-    data: str = ""
-    cols: int = 0
-    rows: int = 0
+from hopx_tui.agent.terminal_frames import LARGEST_MESSAGE, LARGEST_SIZE, FrameReader, small_send_buffer
 
 
 class Terminals:
-    """Serves terminals; `leaders` are the process ids of the open ones' shells, and so their sessions' ids."""
+    """Serves terminals; `leaders` are the process ids of the open ones' shells, and so their sessions' ids. `clock`
+    stands still while the sandbox is paused."""
 
-    def __init__(self, children: Children, environment: Environment, paths: PathMap, counters: Counters) -> None:
+    def __init__(
+        self,
+        children: Children,
+        environment: Environment,
+        paths: PathMap,
+        counters: Counters,
+        clock: Callable[[], float] = time.monotonic,
+    ) -> None:
         self._children = children
         self._environment = environment
         self._paths = paths
         self._counters = counters
         self.leaders: set[int] = set()
+        self._sessions = Sessions(self._open, counters, self.leaders, clock=clock)
 
     def routes(self) -> Iterable[Route]:
-        """The one websocket."""
-        return (Route("GET", "/terminal", self._serve, socket=True),)
+        """The one websocket, and what there is about named sessions."""
+        return (Route("GET", "/terminal", self._serve, socket=True), *self._sessions.routes())
+
+    async def close(self) -> None:
+        """End the named sessions; plain terminals end with their sockets."""
+        await self._sessions.close()
 
     async def _serve(self, request: Call) -> StreamResponse:
+        name = request.query.get("session")
+        if name is not None:
+            return await self._sessions.serve(request, name)
         columns = query_int(request, "cols", low=1, high=LARGEST_SIZE) or 80
         lines = query_int(request, "rows", low=1, high=LARGEST_SIZE) or 24
         websocket = WebSocketResponse(compress=False, max_msg_size=LARGEST_MESSAGE)
@@ -61,7 +66,7 @@ class Terminals:
         self.leaders.add(session.child.pid)
         try:
             await websocket.prepare(request)
-            _small_send_buffer(request)
+            small_send_buffer(request)
             await _join(websocket, session)
         except ConnectionError:
             # The client went away while we were sending; the hang-up below is all there is to do.
@@ -81,13 +86,6 @@ class Terminals:
             return PtySession.start(self._children, argv, cwd=directory, env=variables, columns=columns, lines=lines)
         except OSError as error:
             raise AgentError(400, "COMMAND_FAILED", f"No terminal could be started: {error.strerror}") from error
-
-
-def _small_send_buffer(request: Call) -> None:
-    """What lies in the kernel's buffers is shown however long ago the user pressed Ctrl-C."""
-    connection: Any = request.transport.get_extra_info("socket") if request.transport is not None else None
-    if connection is not None:
-        connection.setsockopt(socket.SOL_SOCKET, socket.SO_SNDBUF, SEND_BUFFER)
 
 
 async def _join(websocket: WebSocketResponse, session: PtySession) -> None:
@@ -124,16 +122,9 @@ async def _send_output(websocket: WebSocketResponse, session: PtySession) -> Non
 
 
 async def _take_input(websocket: WebSocketResponse, session: PtySession) -> None:
-    decoder = msgspec.json.Decoder(_Message)
-    while True:
-        frame = await websocket.receive()
-        if frame.type not in (WSMsgType.TEXT, WSMsgType.BINARY):
-            return
-        try:
-            message = decoder.decode(frame.data)
-        except (msgspec.DecodeError, UnicodeDecodeError, RecursionError):
-            continue
+    reader = FrameReader(websocket)
+    while (message := await reader.next()) is not None:
         if message.type == "input":
             await session.write(message.data.encode("utf-8", "replace"))
-        elif message.type == "resize" and 0 < message.cols <= LARGEST_SIZE and 0 < message.rows <= LARGEST_SIZE:
+        elif message.is_resize:
             session.resize(message.cols, message.rows)

@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
+import asyncio
 import shutil
 
 import pytest
 
-from hopx_tui.agent.code import available_languages
+from hopx_tui.agent.languages import available_languages
 from tests.agent.conftest import assert_error
 
 
@@ -45,10 +46,27 @@ async def test_code_too_long_for_an_argument(site, tmp_path):
     assert not list((tmp_path / "state").iterdir())
 
 
+async def test_what_no_argument_can_carry_fails_as_code_does(site):
+    for language in ("python", "bash"):
+        out = (await site.post("/execute", code="print('x')\0", language=language)).json()
+        assert (out["success"], out["exit_code"] != 0) == (False, True)
+        assert out["stderr"]
+
+
+async def test_a_killed_execution_leaves_no_file(site, tmp_path):
+    code = f"import time; x = '{'y' * 200_000}'; time.sleep(60)"
+    started = (await site.post("/execute/background", code=code)).json()
+    assert len(list((tmp_path / "state").iterdir())) == 1
+    assert (await site.http.post(f"/execute/kill/{started['execution_id']}")).json()["status"] == "killed"
+    async with asyncio.timeout(5):
+        while list((tmp_path / "state").iterdir()):
+            await asyncio.sleep(0.01)
+
+
 async def test_what_is_not_possible(site, monkeypatch):
     assert_error(await site.post("/execute", code="x", language="cobol"), 400, "INVALID_REQUEST")
     assert_error(await site.post("/execute", language="python"), 400, "MISSING_PARAMETER")
-    monkeypatch.setattr("hopx_tui.agent.code.shutil.which", lambda *_, **__: None)
+    monkeypatch.setattr("hopx_tui.agent.languages.shutil.which", lambda *_, **__: None)
     out = (await site.post("/execute", code="x", language="go")).json()
     assert (out["exit_code"], out["success"]) == (127, False)
     answer = await site.post("/execute/background", code="x", language="go")

@@ -1,0 +1,61 @@
+"""The frames of terminals: what is read from a client, what is sent to it, and how much the kernel may hold."""
+
+from __future__ import annotations
+
+import socket
+from typing import Any
+
+import msgspec
+from aiohttp.http_websocket import WSMsgType
+from aiohttp.web_ws import WebSocketResponse
+
+from hopx_tui.agent.http import Call
+
+SEND_BUFFER = 64 << 10
+LARGEST_SIZE = 2000
+LARGEST_MESSAGE = 8 << 20
+
+
+class Message(msgspec.Struct):
+    """`input` with data, or `resize` with cols and rows; anything else is ignored."""
+
+    type: str = ""
+    data: str = ""
+    cols: int = 0
+    rows: int = 0
+
+    @property
+    def is_resize(self) -> bool:
+        """With a size that makes sense."""
+        return self.type == "resize" and 0 < self.cols <= LARGEST_SIZE and 0 < self.rows <= LARGEST_SIZE
+
+
+class FrameReader:
+    """Reads the messages of one socket."""
+
+    def __init__(self, websocket: WebSocketResponse) -> None:
+        self._websocket = websocket
+        self._decoder = msgspec.json.Decoder(Message)
+
+    async def next(self) -> Message | None:
+        """The next message that makes sense; None once the socket is closed."""
+        while True:
+            frame = await self._websocket.receive()
+            if frame.type not in (WSMsgType.TEXT, WSMsgType.BINARY):
+                return None
+            try:
+                return self._decoder.decode(frame.data)
+            except (msgspec.DecodeError, UnicodeDecodeError, RecursionError):
+                continue
+
+
+def encode_frame(message: dict[str, Any]) -> str:
+    """One text frame."""
+    return msgspec.json.encode(message).decode()
+
+
+def small_send_buffer(request: Call) -> None:
+    """What lies in the kernel's buffers is shown however long ago the user pressed Ctrl-C."""
+    connection: Any = request.transport.get_extra_info("socket") if request.transport is not None else None
+    if connection is not None:
+        connection.setsockopt(socket.SOL_SOCKET, socket.SO_SNDBUF, SEND_BUFFER)
