@@ -7,15 +7,19 @@ from collections.abc import Mapping
 from types import MappingProxyType
 from typing import ClassVar
 
+from textual import events
 from textual.app import ComposeResult
 from textual.binding import BindingType
 from textual.message import Message
+from textual.widget import Widget
 from textual.widgets import ContentSwitcher, Static
 
 from hopx_tui import format as fmt
 from hopx_tui.api.errors import ApiError, Closed
 from hopx_tui.panes.base import Pane, PaneContext
+from hopx_tui.panes.terminal_tabs import Tab, Tabs
 from hopx_tui.widgets.dialogs import ConfirmDialog, MessageDialog
+from hopx_tui.widgets.input_dialog import InputDialog
 from hopx_tui.widgets.keys import Key
 from hopx_tui.widgets.line import Line
 from hopx_tui.widgets.palette import ascii_only
@@ -23,8 +27,25 @@ from hopx_tui.widgets.terminal import Terminal
 from hopx_tui.widgets.terminal_link import TtyLink
 from hopx_tui.widgets.terminal_state import Connected, Exited, Lost
 
-CHORDS: Mapping[str, str] = MappingProxyType({"z": "zoom the pane", "x": "close the terminal", "?": "list these keys"})
+CHORDS: Mapping[str, str] = MappingProxyType(
+    {
+        "c": "a new terminal",
+        "n": "the next terminal",
+        "p": "the one before",
+        "1-9": "the terminal of that number",
+        "|": "split: a new one to the right",
+        "-": "split: a new one below",
+        "o": "the other half of a split",
+        ",": "give it a name",
+        "z": "zoom the pane",
+        "x": "close the terminal",
+        "?": "list these keys",
+    }
+)
 """Keys after the chord that this pane answers; the terminal itself answers esc, d, [ and /."""
+
+_LEAST_COLUMNS, _LEAST_LINES = 20, 4
+_NAME_CHARACTERS = 40
 
 
 class TerminalPane(Pane):
@@ -62,8 +83,7 @@ class TerminalPane(Pane):
     def __init__(self, context: PaneContext) -> None:
         super().__init__(context)
         self._chord = context.chord
-        self._terminals: dict[str, Terminal] = {}
-        self._titles: dict[str, str] = {}
+        self._tabs: dict[str, Tabs] = {}
         self._numbers = itertools.count(1)
 
     def content(self) -> ComposeResult:
@@ -96,62 +116,96 @@ class TerminalPane(Pane):
 
     @property
     def current(self) -> Terminal | None:
-        """The terminal of the sandbox shown, if a shell was opened there."""
-        return self._terminals.get(self.row.id) if self.row is not None else None
+        """The terminal of the sandbox shown that the keyboard is meant for, if a shell was opened there."""
+        tabs = self._shown
+        return tabs.active if tabs is not None else None
+
+    @property
+    def _shown(self) -> Tabs | None:
+        return self._tabs.get(self.row.id) if self.row is not None else None
 
     def has_shell(self, sandbox_id: str) -> bool:
         """A terminal exists for it, connected or not."""
-        return sandbox_id in self._terminals
+        return sandbox_id in self._tabs
 
     @property
     def open_shells(self) -> int:
         """How many terminals have a shell listening."""
-        return sum(isinstance(terminal.state, Connected) for terminal in self._terminals.values())
+        every = (terminal for tabs in self._tabs.values() for terminal in tabs.terminals)
+        return sum(isinstance(terminal.state, Connected) for terminal in every)
 
     async def open_shell(self) -> None:
         """Focus the sandbox's terminal, opening it first where there is none."""
-        row = self.row
-        if row is None:
+        if self.row is None:
             return
-        terminal = self._terminals.get(row.id)
+        terminal = self.current
         if terminal is None:
-            if self.unavailable() is not None:
-                self._none.focus()
-                return
-            sandbox_id = row.id
-
-            async def connect(columns: int, lines: int) -> TtyLink:
-                agent = self.session.fleet.agent(sandbox_id)
-                if agent is None:
-                    raise Closed("the sandbox is gone")
-                link = agent.terminal(columns, lines)
-                await link.connect()
-                return link
-
-            terminal = Terminal(
-                connect,
-                lost_errors=(ApiError,),
-                chord=self._chord,
-                chords=CHORDS,
-                fps=self.context.terminal_fps,
-                cursor=self.context.cursor,
-                ascii_only=ascii_only(self.app),
-                id=f"terminal-{next(self._numbers)}",
-            )
-            self._terminals[row.id] = terminal
-            self._titles[row.id] = "shell"
-            await self._switch.mount(terminal)
-            self._show_current()
-        elif isinstance(terminal.state, Exited | Lost) and self.unavailable() is None:
+            await self._open_tab()
+            return
+        if isinstance(terminal.state, Exited | Lost) and self.unavailable() is None:
             terminal.reconnect()
         terminal.focus()
 
+    async def _open_tab(self) -> None:
+        """One more terminal, behind the one looked at."""
+        terminal = self._new_terminal()
+        if terminal is None or self.row is None:
+            return
+        tabs = self._tabs.setdefault(self.row.id, Tabs())
+        tab = Tab(terminal, id=f"terminal-tab-{next(self._numbers)}")
+        tabs.add(tab)
+        await self._switch.mount(tab)
+        self._show_current()
+        terminal.focus()
+
+    async def _split(self, *, below: bool) -> None:
+        """One more terminal beside the one looked at."""
+        tabs = self._shown
+        if tabs is None or tabs.current is None or tabs.active is None:
+            return
+        size, needed = tabs.current.size, _LEAST_LINES if below else _LEAST_COLUMNS
+        if tabs.current.is_full:
+            tabs.active.hint(f"two at most; {self._chord} c opens another terminal")
+        elif (size.height if below else size.width) < 2 * needed:
+            tabs.active.hint(f"too small to split; {self._chord} c opens another terminal")
+        elif (terminal := self._new_terminal()) is not None:
+            await tabs.current.add(terminal, below=below)
+            self._show_current()
+            terminal.focus()
+
+    def _new_terminal(self) -> Terminal | None:
+        """A terminal for the sandbox shown; None where there can be none now."""
+        row = self.row
+        if row is None or self.unavailable() is not None or self.context.readonly:
+            self._none.focus() if self.current is None else self.current.hint("no shell can be opened now")
+            return None
+        sandbox_id = row.id
+
+        async def connect(columns: int, lines: int) -> TtyLink:
+            agent = self.session.fleet.agent(sandbox_id)
+            if agent is None:
+                raise Closed("the sandbox is gone")
+            link = agent.terminal(columns, lines)
+            await link.connect()
+            return link
+
+        return Terminal(
+            connect,
+            lost_errors=(ApiError,),
+            chord=self._chord,
+            chords=dict.fromkeys([*(key for key in CHORDS if len(key) == 1), *"123456789"], ""),
+            fps=self.context.terminal_fps,
+            cursor=self.context.cursor,
+            ascii_only=ascii_only(self.app),
+            id=f"terminal-{next(self._numbers)}",
+        )
+
     async def forget(self, sandbox_id: str) -> None:
-        """Its terminal goes, with the shell in it."""
-        terminal = self._terminals.pop(sandbox_id, None)
-        self._titles.pop(sandbox_id, None)
-        if terminal is not None:
-            await terminal.remove()
+        """Its terminals go, with the shells in them."""
+        tabs = self._tabs.pop(sandbox_id, None)
+        if tabs is not None:
+            for tab in tabs.all:
+                await tab.remove()
             self._show_current()
 
     def action_open(self) -> None:
@@ -160,28 +214,37 @@ class TerminalPane(Pane):
             self.run_worker(self.open_shell(), name="open shell")
 
     def _show_current(self) -> None:
-        terminal = self.current
-        if terminal is not None:
-            obstacle = self.unavailable()
-            # The ways on that a pane names would be typed into the terminal: leaving comes first.
-            first = obstacle.splitlines()[0] if obstacle else ""
-            terminal.set_obstacle(f"{fmt.printable(first)} {self._chord} esc leaves" if obstacle else None)
-        self._switch.current = terminal.id if terminal is not None else "terminal-none"
+        tabs = self._shown
+        obstacle = self.unavailable()
+        # The ways on that a pane names would be typed into the terminal: leaving comes first.
+        first = fmt.printable(obstacle.splitlines()[0]) if obstacle else ""
+        for terminal in tabs.terminals if tabs is not None else ():
+            terminal.set_obstacle(f"{first} {self._chord} esc leaves" if obstacle else None)
+        tab = tabs.current if tabs is not None else None
+        self._switch.current = tab.id if tab is not None else "terminal-none"
         self._show_title()
 
     def _show_title(self) -> None:
-        terminal, row = self.current, self.row
+        tabs, terminal = self._shown, self.current
         self._title.display = terminal is not None
-        if terminal is None or row is None:
+        if tabs is None or terminal is None:
             return
-        state = terminal.state
-        word = {Connected: "", Exited: " ended", Lost: " lost"}.get(type(state), " connecting")
-        name = fmt.printable(self._titles.get(row.id, "shell"))
         if terminal.chord_pending:
-            keys = [("esc leaves  z zoom  [ scroll  / search  ? list", "key")]
+            keys = [("esc leaves  c new  n next  z zoom  [ scroll  ? list", "key")]
         else:
             keys = [(f"{self._chord} esc leaves", "key" if terminal.has_focus else "faint")]
-        self._title.set_parts([(name, "title"), (word, "warn")], keys)
+        self._title.set_parts(tabs.parts(), keys)
+
+    def _owner(self, terminal: Widget) -> tuple[str, Tabs, Tab] | None:
+        """The sandbox, its tabs and the tab that a terminal belongs to; None when it was closed meanwhile."""
+        for sandbox_id, tabs in self._tabs.items():
+            if isinstance(terminal, Terminal) and (tab := tabs.tab_of(terminal)) is not None:
+                return sandbox_id, tabs, tab
+        return None
+
+    def _seen(self, terminal: Widget) -> bool:
+        """Whether the person sees it now."""
+        return self.is_on_screen and terminal.is_on_screen
 
     # -- what terminals say
 
@@ -193,10 +256,15 @@ class TerminalPane(Pane):
 
     def on_terminal_title_changed(self, message: Terminal.TitleChanged) -> None:
         message.stop()
-        for sandbox_id, terminal in self._terminals.items():
-            if terminal is message.terminal:
-                self._titles[sandbox_id] = message.title or "shell"
+        if (owner := self._owner(message.terminal)) is not None:
+            owner[1].label(message.terminal).title = message.title
         self._show_title()
+
+    def on_terminal_stirred(self, message: Terminal.Stirred) -> None:
+        message.stop()
+        if (owner := self._owner(message.terminal)) is not None:
+            owner[1].label(message.terminal).stirred = True
+            self._show_title()
 
     def on_terminal_chord_pending(self, message: Terminal.ChordPending) -> None:
         message.stop()
@@ -206,16 +274,53 @@ class TerminalPane(Pane):
         message.stop()
         self.post_message(self.LeaveRequested())
 
-    def on_terminal_chord(self, message: Terminal.Chord) -> None:
+    async def on_terminal_chord(self, message: Terminal.Chord) -> None:
         message.stop()
-        if message.key == "z":
-            self.post_message(self.ZoomRequested())
-        elif message.key == "x":
-            for sandbox_id, terminal in self._terminals.items():
-                if terminal is message.terminal:
-                    self.run_worker(self._hang_up(sandbox_id), name="close terminal")
-        elif message.key == "?":
-            self._list_chords()
+        tabs, terminal = self._shown, message.terminal
+        if tabs is None or tabs.current is None or not isinstance(terminal, Terminal):
+            return
+        match message.key:
+            case "z":
+                self.post_message(self.ZoomRequested())
+            case "x":
+                self.run_worker(self._hang_up(terminal), name="close terminal")
+            case "c":
+                await self._open_tab()
+            case "|" | "-":
+                await self._split(below=message.key == "-")
+            case "n" | "p":
+                if tabs.step(1 if message.key == "n" else -1):
+                    self._look_at_current()
+                else:
+                    terminal.hint(f"the only terminal here; {self._chord} c opens another")
+            case "o":
+                if tabs.current.other is not None:
+                    tabs.current.other.focus()
+                else:
+                    terminal.hint(f"not split; {self._chord} | or - splits")
+            case ",":
+                self.run_worker(self._rename(tabs, terminal), name="name terminal")
+            case "?":
+                self._list_chords()
+            case number:
+                at = int(number) - 1
+                if at < len(tabs.all):
+                    tabs.look_at(tabs.all[at])
+                    self._look_at_current()
+                else:
+                    terminal.hint(f"there is no terminal {number}")
+
+    def _look_at_current(self) -> None:
+        self._show_current()
+        if self.current is not None:
+            self.current.focus()
+
+    async def _rename(self, tabs: Tabs, terminal: Terminal) -> None:
+        label = tabs.label(terminal)
+        name = await self.app.push_screen_wait(InputDialog("Name this terminal", value=label.given or ""))
+        if name is not None:
+            label.given = name.strip()[:_NAME_CHARACTERS] or None
+            self._show_title()
 
     def _list_chords(self) -> None:
         lines = {"esc, d": "leave the terminal", "[": "scroll, select and copy", "/": "search", **CHORDS}
@@ -223,24 +328,43 @@ class TerminalPane(Pane):
         text = "\n".join(f"{keys:<8}  {what}" for keys, what in lines.items())
         self.app.push_screen(MessageDialog(f"After {self._chord}", text))
 
-    async def _hang_up(self, sandbox_id: str) -> None:
+    async def _hang_up(self, terminal: Terminal) -> None:
         """Asks while a shell listens, as what it runs ends with it."""
-        if isinstance(self._terminals[sandbox_id].state, Connected):
+        if isinstance(terminal.state, Connected):
             question = ConfirmDialog("Close this terminal?", ["What runs in it ends."], "Close", danger=True)
             if not await self.app.push_screen_wait(question):
                 return
-        await self.forget(sandbox_id)
+        owner = self._owner(terminal)
+        if owner is None:
+            return
+        sandbox_id, tabs, tab = owner
+        tabs.forget(terminal)
+        if tab.other is not None:
+            await tab.take_out(terminal)
+        else:
+            tabs.remove(tab)
+            if not tabs.all:
+                del self._tabs[sandbox_id]
+            await tab.remove()
+        self._show_current()
         self.focus_content()
 
     def on_terminal_rang(self, message: Terminal.Rang) -> None:
         message.stop()
+        owner = self._owner(message.terminal)
+        if owner is not None and not self._seen(message.terminal):
+            owner[1].label(message.terminal).rang = True
+            self._show_title()
         self.app.bell()
 
     def on_terminal_copy_requested(self, message: Terminal.CopyRequested) -> None:
         message.stop()
         self.post_message(self.CopyRequested(message.text, from_program=message.from_program))
 
-    def on_descendant_focus(self) -> None:
+    def on_descendant_focus(self, event: events.DescendantFocus) -> None:
+        owner = self._owner(event.widget)
+        if owner is not None and isinstance(event.widget, Terminal):
+            owner[2].active = event.widget
         self._show_title()
 
     def on_descendant_blur(self) -> None:

@@ -108,6 +108,7 @@ class Terminal(TerminalMessages, PointerPane, can_focus=True):
         self._inks: Inks | None = None
         self._sized = False
         self._on_view = True
+        self._stirred = False
         self._scroll: ScrollMode | None = None
         self._hint_timer: Timer | None = None
         self._resize_timer: Timer | None = None
@@ -215,6 +216,9 @@ class Terminal(TerminalMessages, PointerPane, can_focus=True):
             self.post_message(self.Rang(self))
         if self._on_view:
             self._frames.request()
+        elif not self._stirred:
+            self._stirred = True
+            self.post_message(self.Stirred(self))
 
     def _send_bytes(self, data: bytes | None) -> None:
         if data and not self.read_only:
@@ -328,6 +332,7 @@ class Terminal(TerminalMessages, PointerPane, can_focus=True):
     def on_show(self) -> None:
         """Paint again, from the present screen."""
         self._on_view = True
+        self._stirred = False
         self._repaint()
 
     def on_hide(self) -> None:

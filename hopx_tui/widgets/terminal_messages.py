@@ -40,6 +40,9 @@ class TerminalMessages:
             super().__init__(terminal)
             self.title = title
 
+    class Stirred(FromTerminal, namespace="terminal"):
+        """The program wrote something while nobody could see it (told once until it is shown again)."""
+
     class Rang(FromTerminal, namespace="terminal"):
         """The program rang the bell (many in one burst are told once)."""
 

@@ -64,7 +64,7 @@ async def test_leaving_by_the_chord(cloud: FakeCloud, tmp_path: Path) -> None:
     async with dashboard(cloud, tmp_path) as board:
         terminal = await shell(board)
         await board.press(CHORD)
-        await board.sees("esc leaves  z zoom")
+        await board.sees("esc leaves  c new")
         await board.press("escape")
         await board.focused_on(VirtualTable, "fleet-table")
         assert isinstance(terminal.state, Connected)
@@ -288,3 +288,78 @@ async def test_leaving_tells_of_open_shells(cloud: FakeCloud, tmp_path: Path) ->
         await board.asked("ConfirmDialog")
         await board.sees("1 open shell ends")
         await board.focused_on(FlatButton, "cancel")
+
+
+async def test_tabs(cloud: FakeCloud, tmp_path: Path) -> None:
+    """A second terminal beside the first: each keeps its program, its name and its marks."""
+    async with dashboard(cloud, tmp_path) as board:
+        first = await shell(board)
+        await line(board, "echo one-$((1+1))")
+        await board.sees("one-2")
+        await board.press(CHORD, "c")
+        await board.until(lambda: pane(board).current is not first)
+        second = pane(board).current
+        assert second is not None
+        await board.focused_on(Terminal)
+        await board.sees("1 shell  2 shell")
+        await board.misses("one-2")
+        await line(board, "(sleep 0.3; printf 'done\\a') & clear")
+        await board.press(CHORD, "p")
+        await board.until(lambda: pane(board).current is first)
+        await board.sees("one-2", "2 shell!")
+        await board.press(CHORD, "2")
+        await board.sees("done", "2 shell")
+        await board.misses("2 shell!")
+        await board.press(CHORD, "comma")
+        await board.type("build")
+        await board.press("enter")
+        await board.sees("2 build")
+        await board.press(CHORD, "n")
+        await board.until(lambda: pane(board).current is first)
+        await board.press(CHORD, "9")
+        await board.sees("there is no terminal 9")
+        await line(board, "exit")
+        await board.until(lambda: isinstance(first.state, Exited))
+        await board.press(CHORD, "x")
+        await board.until(lambda: pane(board).current is second)
+        await board.sees("build")
+        assert pane(board).open_shells == 1
+
+
+async def test_a_split(cloud: FakeCloud, tmp_path: Path) -> None:
+    """Two terminals at once; the keyboard goes from one to the other."""
+    async with dashboard(cloud, tmp_path) as board:
+        first = await shell(board)
+        await line(board, "echo left-$((1+1))")
+        await board.sees("left-2")
+        await board.press(CHORD, "vertical_line")
+        await board.until(lambda: pane(board).current is not first)
+        second = pane(board).current
+        assert second is not None
+        await board.until(lambda: isinstance(second.state, Connected))
+        await line(board, "echo right-$((1+1))")
+        await board.sees("left-2", "right-2", "1 shell|shell")
+        assert first.size.width < 40
+        await board.press(CHORD, "minus")
+        await board.sees("two at most")
+        await board.press(CHORD, "o")
+        await board.until(lambda: first.has_focus)
+        await board.press(CHORD, "x")
+        await board.until(lambda: board.dialog != "")
+        await board.press("left", "enter")
+        await board.until(lambda: pane(board).current is second)
+        await board.until(lambda: second.size.width > 50)
+        await board.press(CHORD, "minus")
+        await board.until(lambda: pane(board).current is not second)
+        await board.until(lambda: second.size.height < 20)
+        assert pane(board).open_shells >= 1
+
+
+async def test_a_split_needs_room(cloud: FakeCloud, tmp_path: Path) -> None:
+    async with dashboard(cloud, tmp_path, size=(120, 30)) as board:
+        await shell(board)
+        for key in ("n", "p"):
+            await board.press(CHORD, key)
+            await board.sees("the only terminal here")
+        await board.press(CHORD, "o")
+        await board.sees("not split")
