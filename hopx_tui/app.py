@@ -28,6 +28,7 @@ from hopx_tui.screens.start import StartScreen
 from hopx_tui.screens.upgrade import upgrade_dialog
 from hopx_tui.settings import Settings
 from hopx_tui.theme import ANSI_THEME, DEFAULT_THEME, THEMES
+from hopx_tui.tty.capabilities import detect
 from hopx_tui.tty.clipboard import Clipboard
 from hopx_tui.tty.cursor import DriverCursor
 from hopx_tui.tty.driver import DiffDriver
@@ -91,6 +92,7 @@ class HopxApp(App[None], inherit_bindings=False):
         self._upgrade = upgrade
         self._session: Session | None = None
         self._events = EventLog()
+        self._has_display = detect(os.environ).display
         self._roads = Clipboard(self._write_to_terminal, os.environ)
         self._typed: deque[events.Key | events.Paste] = deque()
         self._typing: asyncio.Task[None] | None = None
@@ -290,6 +292,14 @@ class HopxApp(App[None], inherit_bindings=False):
             markup=False,
             timeout=3 if result.ok else 8,
         )
+
+    def open_url(self, url: str, *, new_tab: bool = True) -> None:
+        """Open a link in a browser beside us; where there is no desktop, a browser would take the terminal: copy it."""
+        if self._has_display and url.startswith(("http://", "https://")):
+            super().open_url(url, new_tab=new_tab)
+            self.notify(f"Opened {url}", timeout=3)
+        else:
+            self.copy_to_clipboard(url)
 
     def action_copy_or_cancel(self) -> None:
         """ctrl+c never quits: it copies what is selected."""

@@ -357,6 +357,10 @@ class TerminalPane(Pane):
             self._show_title()
         self.app.bell()
 
+    def on_terminal_link_followed(self, message: Terminal.LinkFollowed) -> None:
+        message.stop()
+        self.app.open_url(message.url)
+
     def on_terminal_copy_requested(self, message: Terminal.CopyRequested) -> None:
         message.stop()
         self.post_message(self.CopyRequested(message.text, from_program=message.from_program))

@@ -47,7 +47,7 @@ class DiffDriver(LinuxDriver):
         super().__init__(app, debug=debug, mouse=mouse, size=size)
         term = os.environ.get("TERM", "")
         self._console = term.startswith("linux")
-        self._painter = Painter(1, 1, erases_in_colour=not term.startswith("screen"))
+        self._painter = Painter(1, 1, erases_in_colour=not term.startswith("screen"), links=not self._console)
         self._painting = False
         self._in_frame = False
         self._outlet: Outlet | None = None

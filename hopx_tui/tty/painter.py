@@ -35,15 +35,16 @@ class Painter:
 
     Args:
         columns, lines: the terminal's size in cells.
+        links: whether the terminal may be sent OSC 8.
         erases_in_colour: whether the terminal erases with the current background (`bce`); GNU screen does not.
 
     `feed` takes what an application writes to a terminal in frames (cursor motion, colours, text); `frame` gives
     what brings the real terminal there, and takes it as shown from then on.
     """
 
-    def __init__(self, columns: int, lines: int, *, erases_in_colour: bool = True) -> None:
+    def __init__(self, columns: int, lines: int, *, erases_in_colour: bool = True, links: bool = True) -> None:
         self._styles = StyleTable()
-        self._pen = Pen()
+        self._pen = Pen(links=links)
         self._erases_in_colour = erases_in_colour
         self.synchronised = False
         """Whether the terminal knows mode 2026, which shows a frame's changes all at once."""

@@ -10,9 +10,13 @@ _CACHE = 8_192
 
 
 class Pen:
-    """Knows the terminal's current attributes; `to` gives the bytes that change them."""
+    """Knows the terminal's current attributes; `to` gives the bytes that change them.
 
-    def __init__(self) -> None:
+    `links`: the terminal takes OSC 8, or at least passes over it (a Linux console may print it).
+    """
+
+    def __init__(self, *, links: bool = True) -> None:
+        self._links = links
         self.style: Style | None = None
         """What the terminal writes with now; None: unknown."""
         self._turns: dict[tuple[Look, Look], str] = {}
@@ -27,13 +31,14 @@ class Pen:
         if before is style:
             return ""
         if before is None:
-            return f"\x1b[{style.sgr}m\x1b]8;;{style.look.link or ''}\x1b\\"
+            return f"\x1b[{style.sgr}m" + (f"\x1b]8;;{style.look.link or ''}\x1b\\" if self._links else "")
         turn = (before.look, style.look)
         text = self._turns.get(turn)
         if text is None:
             if len(self._turns) >= _CACHE:
                 self._turns.clear()
-            text = self._turns[turn] = _turn(*turn)
+            old, new = turn if self._links else (turn[0]._replace(link=None), turn[1]._replace(link=None))
+            text = self._turns[turn] = _turn(old, new)
         return text
 
 

@@ -175,6 +175,7 @@ class Reflow:
             row.wide = any(len(cell) != 1 for cell in row.cells)
             row.wrapped = end < len(cells)
             row.padded = row.wrapped and end - start < columns
+            row.prompt = line[0].prompt and not start
             if 0 <= follow < end and not placed:
                 self.x, self.number = follow - start, len(out)
                 placed = True

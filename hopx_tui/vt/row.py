@@ -16,10 +16,11 @@ class Row:
     Packed (`cells is None`): `runs` of (narrow text, style), `n` columns together, then blanks of style
     `fill`. Expanded: `cells` and `styles`, one per column; a wide character is followed by "".
     `wrapped`: the text goes on in the next row; `padded`: before a wide character, which did not fit in the last
-    column. `paint` is the painter's slot: any change sets it to None.
+    column; `prompt`: the shell marked it as the first one of a prompt. `paint` is the painter's slot: any change
+    sets it to None.
     """
 
-    __slots__ = ("cells", "columns", "fill", "n", "padded", "paint", "runs", "styles", "wide", "wrapped")
+    __slots__ = ("cells", "columns", "fill", "n", "padded", "paint", "prompt", "runs", "styles", "wide", "wrapped")
 
     cells: list[str] | None
     styles: list[Style]
@@ -35,6 +36,7 @@ class Row:
         self.wide = False
         self.wrapped = False
         self.padded = False
+        self.prompt = False
         self.paint: Any = None
 
     @classmethod
@@ -147,6 +149,7 @@ class Row:
         self.wide = False
         self.wrapped = False
         self.padded = False
+        self.prompt = False
         self.paint = None
 
     def set_columns(self, columns: int, fill: Style) -> None:

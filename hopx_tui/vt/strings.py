@@ -93,6 +93,8 @@ class Strings(Reports):
         """OSC 133: shell integration marks."""
         kind, _, arguments = rest.partition(";")
         if kind in ("A", "B", "C"):
+            if kind == "A":
+                self.rows[self.cursor.y].prompt = True
             self.tell(Prompt(kind))
         elif kind == "D":
             code = arguments.partition(";")[0]

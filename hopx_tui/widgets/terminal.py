@@ -22,7 +22,7 @@ from hopx_tui.widgets.terminal_notes import Notes
 from hopx_tui.widgets.terminal_pointer import Pointer, PointerPane, Reaction
 from hopx_tui.widgets.terminal_render import printable
 from hopx_tui.widgets.terminal_scroll import ScrollMode, ScrollOutcome
-from hopx_tui.widgets.terminal_selection import Point, Selection
+from hopx_tui.widgets.terminal_selection import Point, Selection, link_at
 from hopx_tui.widgets.terminal_session import Session
 from hopx_tui.widgets.terminal_state import (
     Connected,
@@ -284,7 +284,9 @@ class Terminal(TerminalMessages, PointerPane, can_focus=True):
         outcome = self._scroll.key(event.key, event.character)
         if outcome is ScrollOutcome.COPY:
             self._copy()
-        if outcome is not ScrollOutcome.STAY:
+        if outcome is ScrollOutcome.FOLLOW:
+            self._follow(self._scroll.at)
+        elif outcome is not ScrollOutcome.STAY:
             self.leave_scroll_mode()
         self._repaint()
 
@@ -292,6 +294,13 @@ class Terminal(TerminalMessages, PointerPane, can_focus=True):
         text = self.picked.text()
         if text:
             self.post_message(self.CopyRequested(self, text, from_program=False))
+
+    def _follow(self, at: Point) -> None:
+        link = link_at(self.viewport, at)
+        if link is None:
+            self.hint("no link here")
+        else:
+            self.post_message(self.LinkFollowed(self, link))
 
     # ------------------------------------------------------------------ mouse and focus
 
@@ -306,6 +315,8 @@ class Terminal(TerminalMessages, PointerPane, can_focus=True):
         self._send_bytes(data)
         if reaction is Reaction.COPY:
             self._copy()
+        elif reaction is Reaction.FOLLOW:
+            self._follow(self._pointer.clicked)
         elif reaction is Reaction.REPAINT:
             self._repaint()
 

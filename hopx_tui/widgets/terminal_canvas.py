@@ -30,6 +30,7 @@ class Inks:
     selection: RichStyle
     match: RichStyle
     current_match: RichStyle
+    fine_underlines: bool = False
 
     @classmethod
     def of(cls, widget: Widget) -> Inks:
@@ -42,6 +43,7 @@ class Inks:
             selection=style("terminal--selection"),
             match=style("terminal--match"),
             current_match=style("terminal--current-match"),
+            fine_underlines=widget.app.console.color_system == "truecolor",
         )
 
     def tell(self, colours: Colours) -> None:
@@ -96,7 +98,7 @@ class Canvas:
     def line(self, y: int, inks: Inks, scroll: ScrollMode | None) -> Strip:
         """Line ``y``: the emulator's row, then matches, what is picked, the cursor."""
         screen, viewport = self._screen, self._viewport
-        book = self._book_for(inks.base)
+        book = self._book_for(inks)
         if len(self._painted) != len(screen.rows):
             self._painted = [None] * len(screen.rows)
         number = viewport.top + y
@@ -133,12 +135,13 @@ class Canvas:
         columns = columns_of(self._viewport.text(number))
         return 2 if column in columns and column + 1 not in columns and column + 1 < columns[-1] else 1
 
-    def _book_for(self, base: RichStyle) -> StyleBook:
+    def _book_for(self, inks: Inks) -> StyleBook:
+        base = inks.base
         self._reversed = self._screen.modes.reverse_screen
         if self._reversed:
             base = swapped(base)
         if base != self._book.base:
-            self._book = StyleBook(base)
+            self._book = StyleBook(base, fine_underlines=inks.fine_underlines)
         return self._book
 
     def _release(self) -> None:

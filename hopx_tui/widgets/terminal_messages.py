@@ -70,3 +70,10 @@ class TerminalMessages:
             super().__init__(terminal)
             self.text = text
             self.from_program = from_program
+
+    class LinkFollowed(FromTerminal, namespace="terminal"):
+        """The person wants to go where a link leads (http, https, file or mailto; printable)."""
+
+        def __init__(self, terminal: Widget, url: str) -> None:
+            super().__init__(terminal)
+            self.url = url

@@ -26,13 +26,15 @@ class Reaction(Enum):
     NOTHING = 0
     REPAINT = 1
     COPY = 2
+    FOLLOW = 3
 
 
 class Pointer:
     """Decides for each event whom it belongs to.
 
-    ``handle_*`` return the bytes for the program and what the pane has to do. With shift, or while the
-    program did not ask for the mouse, a drag picks cells, a double click a word, a triple click a line.
+    The methods return the bytes for the program and what the pane has to do. With shift, or while the
+    program did not ask for the mouse, a drag picks cells (with alt a block of them), a double click a word, a
+    triple click a line; a click with ctrl follows a link.
     """
 
     def __init__(self, screen: VTScreen, viewport: Viewport, selection: Selection) -> None:
@@ -43,6 +45,8 @@ class Pointer:
         self._anchor: Point | None = None
         self._grain = Grain.CELL
         self._click: tuple[float, Point, int] | None = None
+        self.clicked = Point(0, 0)
+        """The cell of the last click with ctrl."""
 
     def press(self, event: events.MouseEvent, cell: tuple[int, int], *, remote: bool) -> tuple[bytes | None, Reaction]:
         """A button went down; ``remote``: the program may have it."""
@@ -51,6 +55,9 @@ class Pointer:
         if event.button != 1:
             return None, Reaction.NOTHING
         at = self._point(cell)
+        if event.ctrl:
+            self.clicked = at
+            return None, Reaction.FOLLOW
         count = 1
         if self._click is not None:
             when, where, clicks = self._click
@@ -77,7 +84,7 @@ class Pointer:
         if not self._selection.active:
             if to == self._anchor:
                 return None, Reaction.NOTHING
-            self._selection.start(self._anchor, self._grain)
+            self._selection.start(self._anchor, Grain.BLOCK if event.meta else self._grain)
         self._selection.extend(to)
         return None, Reaction.REPAINT
 

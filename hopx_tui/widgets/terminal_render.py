@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from rich.cells import cell_len
-from rich.color import Color
+from rich.color import Color, ColorSystem
 from rich.segment import Segment
 from rich.style import Style as RichStyle
 from textual.strip import Strip
@@ -38,8 +38,10 @@ class StyleBook:
     so that looking it up costs one comparison and a change of theme needs no sweep.
     """
 
-    def __init__(self, base: RichStyle) -> None:
+    def __init__(self, base: RichStyle, *, fine_underlines: bool = False) -> None:
+        """`fine_underlines`: the person's terminal knows curly, dotted and coloured ones."""
         self.base = base
+        self._fine_underlines = fine_underlines
 
     def rich(self, style: Style) -> RichStyle:
         """The Rich style of an emulator style."""
@@ -58,7 +60,10 @@ class StyleBook:
             reverse=style.reverse or None,
             strike=style.strike or None,
             overline=style.overline or None,
+            link=style.link,
         )
+        if self._fine_underlines and (style.underline > 2 or style.underline_color is not None):
+            rich = _with_underline(rich, style)
         style.rich = (self.base, rich)
         return rich
 
@@ -98,6 +103,19 @@ class StyleBook:
         if colour is None or bgcolor is None or colour.is_default or bgcolor.is_default:
             return RichStyle(reverse=True)
         return RichStyle(color=bgcolor, bgcolor=colour, reverse=False)
+
+
+def _with_underline(rich: RichStyle, style: Style) -> RichStyle:
+    """Rich knows no kinds and colours of underlines; what it says to the terminal is completed by hand."""
+    rich = rich.copy()
+    extra = f"4:{style.underline}" if style.underline > 2 else ""
+    colour = style.underline_color
+    if isinstance(colour, int):
+        extra += f";58:5:{colour}"
+    elif colour is not None:
+        extra += ";58:2::{}:{}:{}".format(*colour)
+    rich._ansi = f"{Strip.render_ansi(rich, ColorSystem.TRUECOLOR)};{extra.removeprefix(';')}"
+    return rich
 
 
 def _colour(value: int | tuple[int, int, int] | None) -> Color | None:

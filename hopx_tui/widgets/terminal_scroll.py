@@ -19,6 +19,7 @@ class ScrollOutcome(Enum):
     STAY = 0
     LEAVE = 1
     COPY = 2
+    FOLLOW = 3
 
 
 class ScrollMode:
@@ -46,7 +47,7 @@ class ScrollMode:
         self.typing: str | None = None
         self.needle = ""
         self.found: Match | None = None
-        self.missing = False
+        self.complaint: str | None = None
 
     def begin_search(self) -> None:
         """Start typing what to look for."""
@@ -57,8 +58,8 @@ class ScrollMode:
         """One line for the pane's lower edge."""
         if self.typing is not None:
             return f" /{self.typing}▏ enter looks upwards · esc stops "
-        if self.missing:
-            return f" not found: {self.needle} "
+        if self.complaint is not None:
+            return f" {self.complaint} "
         keys = "y copies" if self._selection.active else "v picks"
         return f" scroll: j k PgUp PgDn g G move · / n N search · {keys} · q leaves "
 
@@ -71,7 +72,7 @@ class ScrollMode:
         if self.typing is not None:
             self._type(key, character)
             return ScrollOutcome.STAY
-        self.missing = False
+        self.complaint = None
         if key in ("q", "escape", "ctrl+c"):
             if key == "escape" and self._selection.clear():
                 return ScrollOutcome.STAY
@@ -83,6 +84,12 @@ class ScrollMode:
                 self._selection.start(self.at)
         elif character == "V":
             self._selection.start(self.at, Grain.LINE)
+        elif key == "ctrl+v":
+            self._pick_block()
+        elif character == "o":
+            return ScrollOutcome.FOLLOW
+        elif character in ("{", "}"):
+            self._to_prompt(up=character == "{")
         elif character == "/":
             self.begin_search()
         elif character in ("n", "N"):
@@ -116,6 +123,27 @@ class ScrollMode:
         else:
             return
         self._go(at)
+
+    def _pick_block(self) -> None:
+        """Columns instead of running text, and back."""
+        if not self._selection.active:
+            self._selection.start(self.at, Grain.BLOCK)
+        else:
+            block = self._selection.grain is Grain.BLOCK
+            self._selection.change(Grain.CELL if block else Grain.BLOCK)
+
+    def _to_prompt(self, *, up: bool) -> None:
+        """The nearest line above or below where the shell asked for a command."""
+        step = -1 if up else 1
+        number = self.at.line + step
+        for _ in range(SEARCHED_LINES_AT_ONCE):
+            if not self._viewport.first <= number < self._viewport.end:
+                break
+            if self._viewport.prompt(number):
+                self._go(Point(number, 0))
+                return
+            number += step
+        self.complaint = "no prompt that way (the shell must mark them: OSC 133)"
 
     def _go(self, at: Point) -> None:
         line = min(max(at.line, self._viewport.first), self._viewport.end - 1)
@@ -154,4 +182,4 @@ class ScrollMode:
                     self._go(Point(hit.line, hit.start))
                     return
             number += step
-        self.missing = True
+        self.complaint = f"not found: {self.needle}"

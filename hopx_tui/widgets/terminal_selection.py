@@ -10,8 +10,10 @@ from rich.cells import get_character_cell_size
 
 from hopx_tui.widgets.terminal_view import Match, Viewport
 
-__all__ = ["Grain", "Point", "Selection", "columns_of", "find"]
+__all__ = ["Grain", "Point", "Selection", "columns_of", "find", "link_at"]
 
+# Where a URL ends is a guess: brackets and points at its end belong to the sentence around it.
+_URL = re.compile(r"(?:https?|file)://[^\s<>\"'`]*[^\s<>\"'`.,;:!?)\]}]")
 # What a double click takes: paths, URLs, options and identifiers stay whole.
 _WORD = re.compile(r"[\w\-./~:@%+#?&=,]+")
 
@@ -22,6 +24,7 @@ class Grain(Enum):
     CELL = 1
     WORD = 2
     LINE = 3
+    BLOCK = 4
 
 
 @dataclass(frozen=True, order=True)
@@ -60,8 +63,27 @@ def find(viewport: Viewport, number: int, needle: str) -> list[Match]:
     return matches
 
 
+def link_at(viewport: Viewport, at: Point) -> str | None:
+    """The link under a cell: the program's own (OSC 8), else a URL that can be read there, over wrapped lines too."""
+    if (link := viewport.link(at.line, at.column)) is not None:
+        return link
+    first = last = at.line
+    while viewport.wrapped(first - 1):
+        first -= 1
+    while viewport.wrapped(last):
+        last += 1
+    text, place = "", -1
+    for number in range(first, last + 1):
+        line = viewport.text(number)
+        if number == at.line:
+            columns = columns_of(line)
+            place = len(text) + next((index for index, column in enumerate(columns) if column >= at.column), len(line))
+        text += line
+    return next((match.group() for match in _URL.finditer(text) if match.start() <= place < match.end()), None)
+
+
 class Selection:
-    """A run of cells from an anchor to a head, both included, in reading order."""
+    """A run of cells from an anchor to a head, both included, in reading order; or a block of columns."""
 
     def __init__(self, viewport: Viewport) -> None:
         self._viewport = viewport
@@ -84,6 +106,15 @@ class Selection:
         if self._anchor is not None:
             self._head = to
 
+    def change(self, grain: Grain) -> None:
+        """Go on picking in another way."""
+        self._grain = grain
+
+    @property
+    def grain(self) -> Grain:
+        """What it grows by."""
+        return self._grain
+
     def clear(self) -> bool:
         """Pick nothing; True when something was."""
         was_active = self.active
@@ -95,6 +126,9 @@ class Selection:
         if self._anchor is None or self._head is None:
             return None
         first, last = sorted((self._anchor, self._head))
+        if self._grain is Grain.BLOCK:
+            columns = sorted((self._anchor.column, self._head.column))
+            return Point(first.line, columns[0]), Point(last.line, columns[1])
         if self._grain is Grain.LINE:
             return self._whole_lines(first, last)
         if self._grain is Grain.WORD:
@@ -109,8 +143,9 @@ class Selection:
         first, last = bounds
         if not first.line <= number <= last.line:
             return None
-        start = first.column if number == first.line else 0
-        end = last.column + 1 if number == last.line else width
+        block = self._grain is Grain.BLOCK
+        start = first.column if block or number == first.line else 0
+        end = last.column + 1 if block or number == last.line else width
         return (start, min(end, width)) if start < end else None
 
     def text(self) -> str:
@@ -119,6 +154,9 @@ class Selection:
         if bounds is None:
             return ""
         first, last = bounds
+        if self._grain is Grain.BLOCK:
+            lines = (self._viewport.text(number) for number in range(first.line, last.line + 1))
+            return "\n".join(_cut(line, first.column, last.column + 1).rstrip(" ") for line in lines)
         parts: list[str] = []
         for number in range(first.line, last.line + 1):
             line = self._viewport.text(number)

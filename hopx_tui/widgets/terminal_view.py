@@ -81,6 +81,18 @@ class Viewport:
         line = self.line(number)
         return isinstance(line, Row) and bool(line.wrapped)
 
+    def prompt(self, number: int) -> bool:
+        """Whether a prompt of the shell begins in this line."""
+        line = self.line(number)
+        return isinstance(line, Row) and line.prompt
+
+    def link(self, number: int, column: int) -> str | None:
+        """The link (OSC 8) that the program put on a cell."""
+        line = self.line(number)
+        if not isinstance(line, Row) or not 0 <= column < line.columns:
+            return None
+        return line.grid()[1][column].link
+
     def scroll(self, lines: int) -> bool:
         """Move up (negative) or down; True when the view moved. At the bottom it follows output again."""
         before = self.top

@@ -466,3 +466,17 @@ async def test_no_remote_byte_acts_on_the_outer_terminal(text: str):
     async with running(TerminalApp()) as (app, _):
         await say(app, text + "done")
         assert all(line.isprintable() for line in app.shown())
+
+
+async def test_links_are_followed_by_key_and_by_click():
+    async with running(TerminalApp()) as (app, pilot):
+        await say(app, "see https://example.org/x now\r\n")
+        await pilot.click(Terminal, offset=(8, 0), control=True)
+        await until(lambda: app.of(Terminal.LinkFollowed), "click")
+        await pilot.click(Terminal, offset=(1, 0), control=True)
+        await until(lambda: any("no link here" in line for line in app.shown()), "hint")
+        await chord(pilot, "left_square_bracket")
+        await pilot.press("k", *["l"] * 6, "o")
+        await until(lambda: len(app.of(Terminal.LinkFollowed)) == 2, "key")
+        assert {message.url for message in app.of(Terminal.LinkFollowed)} == {"https://example.org/x"}
+        assert app.terminal.scrolling

@@ -79,6 +79,8 @@ async def test_typing_running_and_leaving():
         await app.sees("\n42 ")
         run(app, "stty size")
         await app.sees("24 80")
+        # An end-of-file before the shell reads keys itself would be a NUL to it.
+        await until(lambda: app.text().rstrip().endswith("$") and app.terminal.vt.modes.bracketed_paste, "the prompt")
         await pilot.press("ctrl+d")
         await until(lambda: isinstance(app.terminal.state, Exited), "exit")
         assert app.terminal.state == Exited(0)

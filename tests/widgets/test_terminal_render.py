@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import pytest
-from rich.color import Color
+from rich.color import Color, ColorSystem
 from rich.style import Style as RichStyle
 from textual.strip import Strip
 
@@ -115,3 +115,20 @@ def test_the_cursor_swaps_the_default_colours_or_underlines():
     assert StyleBook(BASE).cursor(4).underline
     assert StyleBook(RichStyle()).cursor(2).reverse
     assert swapped(RichStyle()).reverse
+
+
+def ansi_of(text: str, *, fine: bool) -> str:
+    return Strip.render_style(
+        next(iter(strip_of(text, book=StyleBook(BASE, fine_underlines=fine)))).style, "x", ColorSystem.TRUECOLOR
+    )
+
+
+def test_kinds_and_colours_of_underlines_reach_terminals_that_know_them():
+    assert ";4:3;58:2::1:2:3m" in ansi_of("\x1b[4:3;58:2::1:2:3mx", fine=True)
+    assert ";58:5:9m" in ansi_of("\x1b[4;58:5:9mx", fine=True)
+    assert "58:" not in ansi_of("\x1b[4:3;58:5:9mx", fine=False)
+    assert ansi_of("\x1b[4mx", fine=True) == ansi_of("\x1b[4mx", fine=False)
+
+
+def test_links_are_passed_on():
+    assert "https://example.org/a" in ansi_of("\x1b]8;;https://example.org/a\x1b\\x", fine=False)

@@ -7,7 +7,7 @@ import pytest
 from hopx_tui.vt.screen import VTScreen
 from hopx_tui.vt.stream import VTStream
 from hopx_tui.widgets.terminal_scroll import ScrollMode, ScrollOutcome
-from hopx_tui.widgets.terminal_selection import Grain, Point, Selection, columns_of, find
+from hopx_tui.widgets.terminal_selection import Grain, Point, Selection, columns_of, find, link_at
 from hopx_tui.widgets.terminal_view import Match, Viewport
 
 
@@ -191,3 +191,73 @@ def test_scroll_mode_searches_up_and_down():
     assert "not found: zz" in mode.note
     press(mode, "k")
     assert "not found" not in mode.note
+
+
+PROMPT = "\x1b]133;A\x07$ "
+
+
+def test_scroll_mode_jumps_to_prompts():
+    bench = Bench(columns=40, lines=6)
+    for number in range(3):
+        bench.say(f"{PROMPT}command {number}\r\n")
+        bench.lines(7)
+    bench.say(PROMPT)
+    mode = bench.scroll_mode()
+    press(mode, "{")
+    assert bench.view.text(mode.at.line) == "$ command 2"
+    press(mode, "{", "{")
+    assert bench.view.text(mode.at.line) == "$ command 0"
+    assert mode.at.line == bench.view.top
+    press(mode, "{")
+    assert "no prompt that way" in mode.note
+    press(mode, "}")
+    assert bench.view.text(mode.at.line) == "$ command 1"
+
+
+def test_prompts_stay_marked_when_the_width_changes():
+    bench = Bench(columns=40, lines=4)
+    bench.say(f"{PROMPT}{'word ' * 12}\r\n")
+    bench.lines(6)
+    bench.screen.resize(4, 17)
+    marked = [number for number in range(bench.view.first, bench.view.end) if bench.view.prompt(number)]
+    assert [bench.view.text(number)[:6] for number in marked] == ["$ word"]
+    bench.say("\x1b[2J\x1b[3J")
+    assert not any(bench.view.prompt(number) for number in range(bench.view.first, bench.view.end))
+
+
+def test_a_block_of_columns():
+    bench = Bench(columns=30, lines=5)
+    bench.say("one   11\r\ntwo   22\r\n日本  33\r\n\r\n")
+    mode = bench.scroll_mode()
+    press(mode, "g", *["l"] * 6, "v", "j", "j", "l")
+    assert bench.picked.text() == "11\ntwo   22\n日本  33"
+    press(mode, "ctrl+v")
+    assert bench.picked.text() == "11\n22\n33"
+    assert [bench.picked.span(number, 30) for number in range(4)] == [(6, 8), (6, 8), (6, 8), None]
+    press(mode, "ctrl+v")
+    assert bench.picked.text().startswith("11\ntwo")
+    press(mode, "escape", "ctrl+v", "k")
+    assert bench.picked.text() == "2\n3"
+
+
+@pytest.mark.parametrize(
+    ("text", "column", "link"),
+    [
+        ("see https://example.org/a?b=1, there", 10, "https://example.org/a?b=1"),
+        ("see https://example.org/a?b=1, there", 2, None),
+        ("(http://localhost:3000/)", 5, "http://localhost:3000/"),
+        ("\x1b]8;;https://example.org/hidden\x1b\\click me\x1b]8;;\x1b\\ https://x.org", 3, "https://example.org/hidden"),
+        ("\x1b]8;;javascript:alert(1)\x1b\\click me\x1b]8;;\x1b\\", 3, None),
+        ("日本 https://example.org/w", 9, "https://example.org/w"),
+        ("nothing", 90, None),
+    ],
+)
+def test_links(text: str, column: int, link: str | None):
+    bench = Bench(text, columns=60)
+    assert link_at(bench.view, Point(bench.view.live_top, column)) == link
+
+
+def test_a_link_over_wrapped_lines():
+    bench = Bench("go to https://example.org/a/long/path/to/it now", columns=20)
+    for line in (0, 1, 2):
+        assert link_at(bench.view, Point(line, 1 if line else 8)) == "https://example.org/a/long/path/to/it"
