@@ -7,10 +7,10 @@ import os
 import re
 import shlex
 from collections.abc import AsyncIterator, Awaitable, Callable, Mapping
-from contextlib import asynccontextmanager
+from contextlib import asynccontextmanager, suppress
 from pathlib import Path
 from typing import TYPE_CHECKING, TypeVar
-from urllib.parse import urlencode
+from urllib.parse import quote, urlencode
 
 from hopx_tui.api.errors import ApiError, AuthError, Conflict, Forbidden, InvalidRequest, NotFound
 from hopx_tui.api.models import (
@@ -26,6 +26,8 @@ from hopx_tui.api.models import (
     ProcessList,
     RemotePath,
     System,
+    TerminalSession,
+    TerminalSessions,
     Variables,
 )
 from hopx_tui.api.transfers import FileSource, Progress, multipart, save
@@ -282,14 +284,35 @@ class Agent:
         request = {"env_vars": dict(variables), "merge": True}
         await self._call("PATCH", "/env", "set the variables", json=request)
 
-    def terminal(self, cols: int, rows: int) -> PtyLink:
-        """A terminal of that size, not connected yet: `await link.connect()`."""
+    async def keeps_terminals(self) -> bool:
+        """Whether a terminal can be come back to after its connection was lost."""
+        return await self._offers("terminal_sessions")
+
+    async def terminal_sessions(self) -> list[TerminalSession]:
+        """The kept terminals of the sandbox. Only for agents with `keeps_terminals`."""
+        body = await self._call("GET", "/terminal/sessions", "the terminal sessions")
+        return decode(body, TerminalSessions, what="the terminal sessions").sessions
+
+    async def end_terminal_session(self, name: str) -> None:
+        """End a kept terminal with the shell in it; one that is gone already is no error."""
+        with suppress(NotFound):
+            await self._call("DELETE", f"/terminal/sessions/{quote(name, safe='')}", "end the terminal session")
+
+    def terminal(self, cols: int, rows: int, *, session: str | None = None, mode: str = "write") -> PtyLink:
+        """A terminal of that size, not connected yet: `await link.connect()`.
+
+        `session` names one that is kept for ten minutes after the connection was lost (`keeps_terminals`); `mode` is
+        write, watch (type nothing) or take (type instead of whoever does).
+        """
         self._check_address()
         # imported here: a dashboard without a terminal need not wait for the websocket library
         from hopx_tui.api.sockets import PtyLink
 
         scheme = "ws" if self.origin.startswith("http:") else "wss"
-        address = f"{scheme}://{self.origin.partition('://')[2]}/terminal?{urlencode({'cols': cols, 'rows': rows})}"
+        where: dict[str, str | int] = {"cols": cols, "rows": rows}
+        if session is not None:
+            where |= {"session": session} | ({"mode": mode} if mode != "write" else {})
+        address = f"{scheme}://{self.origin.partition('://')[2]}/terminal?{urlencode(where)}"
         return PtyLink(address, self._tokens, size=(cols, rows), ssl_context=lambda: self._http.ssl_context)
 
     # -- calls -----------------------------------------------------------------------------------------------

@@ -324,6 +324,23 @@ class ProcessList(Model, frozen=True, gc=False):
     processes: list[Process]
 
 
+class TerminalSession(Model, frozen=True, gc=False):
+    """A terminal that is kept after its clients left (`terminal_sessions`)."""
+
+    name: Name = ""
+    title: Name = ""
+    clients: int = 0
+    writer_attached: bool = False
+    cols: int = 0
+    rows: int = 0
+
+
+class TerminalSessions(Model, frozen=True, gc=False):
+    """GET /terminal/sessions."""
+
+    sessions: list[TerminalSession] = msgspec.field(default_factory=list)
+
+
 class FileInfo(Model, frozen=True, gc=False):
     """One entry of a directory. `path_b64` carries the raw path when it is not UTF-8."""
 

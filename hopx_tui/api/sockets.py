@@ -24,7 +24,7 @@ from hopx_tui.api.tokens import TokenKeeper
 from hopx_tui.api.transport import is_loopback, unreachable
 from hopx_tui.api.wire import plain
 
-__all__ = ["PtyExit", "PtyLink"]
+__all__ = ["PtyExit", "PtyLink", "PtyRole"]
 
 _RECEIVE_BUFFER = 64 * 1024
 _LARGEST_FRAME = 16 * 1024 * 1024
@@ -53,10 +53,30 @@ class PtyExit:
     code: int
 
 
+@dataclass(frozen=True, slots=True)
+class PtyRole:
+    """What this client may do in a kept session: all type, or only watch.
+
+    The first one of a connection (`position` >= 0) tells of the replay that follows it: `characters` in all, the last
+    `tail` of them exactly as the program wrote them, up to `position` characters since the session began.
+    """
+
+    writer: bool
+    created: bool = False
+    position: int = -1
+    characters: int = 0
+    tail: int = 0
+
+
 class _Frame(msgspec.Struct):
     type: str = ""
     data: str | None = None
     code: int | str | None = None
+    role: str = ""
+    created: bool = False
+    position: int = 0
+    characters: int = 0
+    tail: int = 0
 
 
 class _Connect(connect):
@@ -115,8 +135,8 @@ class PtyLink:
             await self.close()
             raise
 
-    async def read(self) -> str | PtyExit:
-        """The next output, or the shell's end; Closed when the connection dropped before."""
+    async def read(self) -> str | PtyExit | PtyRole:
+        """The next output, the shell's end, or a role in a kept session; Closed when the connection dropped before."""
         while True:
             link = self._link()
             self._reading = True
@@ -181,7 +201,7 @@ class PtyLink:
         except ConnectionClosed as error:
             raise self._dropped(error) from error
 
-    def _understood(self, message: str | bytes) -> str | PtyExit | None:
+    def _understood(self, message: str | bytes) -> str | PtyExit | PtyRole | None:
         """What one frame says; None for empty, foreign and broken ones."""
         try:
             frame = self._decoder.decode(message)
@@ -189,6 +209,10 @@ class PtyLink:
             frame = _tolerant(message)
         if frame.type == "output":
             return frame.data or None
+        if frame.type == "role":
+            return PtyRole(frame.role == "writer")
+        if frame.type == "session":
+            return PtyRole(frame.role == "writer", frame.created, frame.position, frame.characters, frame.tail)
         if frame.type == "exit":
             try:
                 return PtyExit(-1 if frame.code is None else int(frame.code))

@@ -15,8 +15,9 @@ from textual.widget import Widget
 from textual.widgets import ContentSwitcher, Static
 
 from hopx_tui import format as fmt
-from hopx_tui.api.errors import ApiError, Closed
+from hopx_tui.api.errors import ApiError
 from hopx_tui.panes.base import Pane, PaneContext
+from hopx_tui.panes.terminal_opener import ShellOpener, left_behind
 from hopx_tui.panes.terminal_tabs import Tab, Tabs
 from hopx_tui.widgets.dialogs import ConfirmDialog, MessageDialog
 from hopx_tui.widgets.input_dialog import InputDialog
@@ -24,7 +25,6 @@ from hopx_tui.widgets.keys import Key
 from hopx_tui.widgets.line import Line
 from hopx_tui.widgets.palette import ascii_only
 from hopx_tui.widgets.terminal import Terminal
-from hopx_tui.widgets.terminal_link import TtyLink
 from hopx_tui.widgets.terminal_state import Connected, Exited, Lost
 
 CHORDS: Mapping[str, str] = MappingProxyType(
@@ -33,6 +33,8 @@ CHORDS: Mapping[str, str] = MappingProxyType(
         "n": "the next terminal",
         "p": "the one before",
         "1-9": "the terminal of that number",
+        "w": "watch only, and type again",
+        "t": "take over from whoever types",
         "|": "split: a new one to the right",
         "-": "split: a new one below",
         "o": "the other half of a split",
@@ -46,6 +48,7 @@ CHORDS: Mapping[str, str] = MappingProxyType(
 
 _LEAST_COLUMNS, _LEAST_LINES = 20, 4
 _NAME_CHARACTERS = 40
+_MOST_TABS = 9
 
 
 class TerminalPane(Pane):
@@ -84,6 +87,7 @@ class TerminalPane(Pane):
         super().__init__(context)
         self._chord = context.chord
         self._tabs: dict[str, Tabs] = {}
+        self._openers: dict[Terminal, ShellOpener] = {}
         self._numbers = itertools.count(1)
 
     def content(self) -> ComposeResult:
@@ -129,6 +133,12 @@ class TerminalPane(Pane):
         return sandbox_id in self._tabs
 
     @property
+    def kept_shells(self) -> int:
+        """How many shells go on for ten minutes after the dashboard was left."""
+        every = (terminal for tabs in self._tabs.values() for terminal in tabs.terminals)
+        return sum(terminal.kept for terminal in every if not isinstance(terminal.state, Exited))
+
+    @property
     def open_shells(self) -> int:
         """How many terminals have a shell listening."""
         every = (terminal for tabs in self._tabs.values() for terminal in tabs.terminals)
@@ -140,15 +150,30 @@ class TerminalPane(Pane):
             return
         terminal = self.current
         if terminal is None:
-            await self._open_tab()
+            await self._open_first()
             return
         if isinstance(terminal.state, Exited | Lost) and self.unavailable() is None:
             terminal.reconnect()
         terminal.focus()
 
-    async def _open_tab(self) -> None:
-        """One more terminal, behind the one looked at."""
-        terminal = self._new_terminal()
+    async def _open_first(self) -> None:
+        """The shells that an earlier dashboard left, if there are such; else a new one."""
+        row = self.row
+        agent = self.session.fleet.agent(row.id) if row is not None and self.unavailable() is None else None
+        names: list[str] = []
+        if agent is not None:
+            try:
+                names = await left_behind(agent)
+            except ApiError:
+                pass  # opening one will tell what is wrong
+        for name in names[:_MOST_TABS] or (None,):
+            await self._open_tab(name)
+        if names and self.current is not None:
+            self.current.hint("back in the shell that was left")
+
+    async def _open_tab(self, name: str | None = None) -> None:
+        """One more terminal, behind the one looked at; in a session that exists, if it is named."""
+        terminal = self._new_terminal(name)
         if terminal is None or self.row is None:
             return
         tabs = self._tabs.setdefault(self.row.id, Tabs())
@@ -173,7 +198,7 @@ class TerminalPane(Pane):
             self._show_current()
             terminal.focus()
 
-    def _new_terminal(self) -> Terminal | None:
+    def _new_terminal(self, name: str | None = None) -> Terminal | None:
         """A terminal for the sandbox shown; None where there can be none now."""
         row = self.row
         if row is None or self.unavailable() is not None or self.context.readonly:
@@ -181,16 +206,9 @@ class TerminalPane(Pane):
             return None
         sandbox_id = row.id
 
-        async def connect(columns: int, lines: int) -> TtyLink:
-            agent = self.session.fleet.agent(sandbox_id)
-            if agent is None:
-                raise Closed("the sandbox is gone")
-            link = agent.terminal(columns, lines)
-            await link.connect()
-            return link
-
-        return Terminal(
-            connect,
+        opener = ShellOpener(lambda: self.session.fleet.agent(sandbox_id), name)
+        terminal = Terminal(
+            opener,
             lost_errors=(ApiError,),
             chord=self._chord,
             chords=dict.fromkeys([*(key for key in CHORDS if len(key) == 1), *"123456789"], ""),
@@ -199,11 +217,15 @@ class TerminalPane(Pane):
             ascii_only=ascii_only(self.app),
             id=f"terminal-{next(self._numbers)}",
         )
+        self._openers[terminal] = opener
+        return terminal
 
     async def forget(self, sandbox_id: str) -> None:
         """Its terminals go, with the shells in them."""
         tabs = self._tabs.pop(sandbox_id, None)
         if tabs is not None:
+            for terminal in tabs.terminals:
+                self._openers.pop(terminal, None)
             for tab in tabs.all:
                 await tab.remove()
             self._show_current()
@@ -288,27 +310,54 @@ class TerminalPane(Pane):
                 await self._open_tab()
             case "|" | "-":
                 await self._split(below=message.key == "-")
-            case "n" | "p":
-                if tabs.step(1 if message.key == "n" else -1):
-                    self._look_at_current()
-                else:
-                    terminal.hint(f"the only terminal here; {self._chord} c opens another")
-            case "o":
-                if tabs.current.other is not None:
-                    tabs.current.other.focus()
-                else:
-                    terminal.hint(f"not split; {self._chord} | or - splits")
+            case "w":
+                await self._watch(terminal)
+            case "t":
+                self._take_over(terminal)
             case ",":
                 self.run_worker(self._rename(tabs, terminal), name="name terminal")
             case "?":
                 self._list_chords()
-            case number:
-                at = int(number) - 1
-                if at < len(tabs.all):
-                    tabs.look_at(tabs.all[at])
-                    self._look_at_current()
-                else:
-                    terminal.hint(f"there is no terminal {number}")
+            case key:
+                self._go(key, tabs, tabs.current, terminal)
+
+    def _go(self, key: str, tabs: Tabs, tab: Tab, terminal: Terminal) -> None:
+        """To another terminal: n, p, o or a number; says so where there is none."""
+        if key == "o":
+            if tab.other is not None:
+                tab.other.focus()
+            else:
+                terminal.hint(f"not split; {self._chord} | or - splits")
+        elif key in ("n", "p"):
+            if tabs.step(1 if key == "n" else -1):
+                self._look_at_current()
+            else:
+                terminal.hint(f"the only terminal here; {self._chord} c opens another")
+        elif int(key) <= len(tabs.all):
+            tabs.look_at(tabs.all[int(key) - 1])
+            self._look_at_current()
+        else:
+            terminal.hint(f"there is no terminal {key}")
+
+    async def _watch(self, terminal: Terminal) -> None:
+        """Type nothing, and type again: both are asked of the agent, so that others may type meanwhile."""
+        if not terminal.kept:
+            terminal.read_only = not terminal.read_only  # nobody else can be in a plain shell
+            terminal.hint("watching only; w types again" if terminal.read_only else "typing again")
+        else:
+            opener = self._openers[terminal]
+            opener.watches = not terminal.watching
+            terminal.reconnect()
+        self._show_title()
+
+    def _take_over(self, terminal: Terminal) -> None:
+        terminal.read_only = False
+        if not terminal.watching:
+            terminal.hint("this terminal types already")
+        else:
+            self._openers[terminal].take_over()
+            terminal.reconnect()
+        self._show_title()
 
     def _look_at_current(self) -> None:
         self._show_current()
@@ -339,6 +388,7 @@ class TerminalPane(Pane):
             return
         sandbox_id, tabs, tab = owner
         tabs.forget(terminal)
+        self.run_worker(self._openers.pop(terminal).end(), name="end shell")
         if tab.other is not None:
             await tab.take_out(terminal)
         else:
@@ -348,6 +398,13 @@ class TerminalPane(Pane):
             await tab.remove()
         self._show_current()
         self.focus_content()
+
+    def on_terminal_role_changed(self, message: Terminal.RoleChanged) -> None:
+        message.stop()
+        opener = self._openers.get(message.terminal) if isinstance(message.terminal, Terminal) else None
+        if opener is not None and not message.writer and not opener.watches and isinstance(message.terminal, Terminal):
+            message.terminal.hint(f"somebody else types now; {self._chord} t takes over")
+        self._show_title()
 
     def on_terminal_rang(self, message: Terminal.Rang) -> None:
         message.stop()

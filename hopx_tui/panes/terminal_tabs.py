@@ -11,7 +11,7 @@ from hopx_tui import format as fmt
 from hopx_tui.widgets.line import Part
 from hopx_tui.widgets.palette import ascii_only
 from hopx_tui.widgets.terminal import Terminal
-from hopx_tui.widgets.terminal_state import Connected, Exited, Lost, TerminalState
+from hopx_tui.widgets.terminal_state import Connected, Exited, Lost
 
 __all__ = ["PLAIN_NAME", "Tab", "Tabs"]
 
@@ -150,7 +150,7 @@ class Tabs:
     def parts(self) -> list[Part]:
         """All tabs for the title line: number, name, state, and `!` for a bell or `+` for new output unseen."""
         if len(self.all) == 1 and self.active is not None and not self.all[0].other:
-            return [(self.label(self.active).name, "title"), (word(self.active.state), "warn")]
+            return [(self.label(self.active).name, "title"), (word(self.active), "warn")]
         parts: list[Part] = []
         for number, tab in enumerate(self.all, 1):
             here = tab is self.current
@@ -159,10 +159,12 @@ class Tabs:
             mark = "!" if any(label.rang for label in labels) else "+" if any(each.stirred for each in labels) else ""
             parts.append((f"{'  ' if parts else ''}{number} ", "key" if here else "faint"))
             parts.append((name, "title" if here else "faint"))
-            parts.append((mark + "".join(word(terminal.state) for terminal in tab.terminals), "warn"))
+            parts.append((mark + "".join(map(word, tab.terminals)), "warn"))
         return [part for part in parts if part[0]]
 
 
-def word(state: TerminalState) -> str:
+def word(terminal: Terminal) -> str:
     """How a terminal is, where that is not simply well."""
-    return {Connected: "", Exited: " ended", Lost: " lost"}.get(type(state), " connecting")
+    if isinstance(terminal.state, Connected):
+        return " watching" if terminal.watching or terminal.read_only else ""
+    return {Exited: " ended", Lost: " lost"}.get(type(terminal.state), " connecting")

@@ -505,10 +505,13 @@ class FleetScreen(Screen[None]):
 
     async def _ask_to_quit(self) -> None:
         running = self._session.fleet.counts()["running"]
-        shells = self._view.pane_of(TerminalPane).open_shells
+        pane = self._view.pane_of(TerminalPane)
+        kept, shells = pane.kept_shells, pane.open_shells - pane.kept_shells
         notes = [f"{fmt.count(running, 'sandbox goes', 'sandboxes go')} on running."] if running else []
         if shells:
             notes.append(f"{fmt.count(shells, 'open shell ends', 'open shells end')}, with what runs in it.")
+        if kept:
+            notes.append(f"{fmt.count(kept, 'shell goes', 'shells go')} on for ten minutes; s comes back to it.")
         if await self.app.push_screen_wait(ConfirmDialog("Leave hopx-tui?", notes, "Leave", focus_confirm=not shells)):
             self.app.exit()
 

@@ -21,6 +21,7 @@ from hopx_tui.widgets.terminal_messages import TerminalMessages
 from hopx_tui.widgets.terminal_notes import Notes
 from hopx_tui.widgets.terminal_pointer import Pointer, PointerPane, Reaction
 from hopx_tui.widgets.terminal_render import printable
+from hopx_tui.widgets.terminal_retries import Retries
 from hopx_tui.widgets.terminal_scroll import ScrollMode, ScrollOutcome
 from hopx_tui.widgets.terminal_selection import Point, Selection, link_at
 from hopx_tui.widgets.terminal_session import Session
@@ -99,7 +100,11 @@ class Terminal(TerminalMessages, PointerPane, can_focus=True):
         self.picked = Selection(self.viewport)
         super().__init__(Pointer(self.vt, self.viewport, self.picked), id=id, classes=classes)
         self.read_only = False
-        self._session = Session(connect, lost_errors, self.vt, on_state=self._set_state, on_output=self._output)
+        self.watching = False
+        """What is typed does not reach the program: somebody else types, or nobody is to."""
+        self._session = Session(
+            connect, lost_errors, self.vt, on_state=self._set_state, on_output=self._output, on_role=self._take_role
+        )
         self._chord = ChordKeys(chord, chords)
         self._cursor = cursor
         self._notes = Notes(self._chord, ascii_only=ascii_only)
@@ -111,6 +116,7 @@ class Terminal(TerminalMessages, PointerPane, can_focus=True):
         self._stirred = False
         self._scroll: ScrollMode | None = None
         self._hint_timer: Timer | None = None
+        self._retries = Retries(self.set_timer, self._retry)
         self._resize_timer: Timer | None = None
 
     # ------------------------------------------------------------------ what the owner calls
@@ -124,6 +130,11 @@ class Terminal(TerminalMessages, PointerPane, can_focus=True):
     def scrolling(self) -> bool:
         """Whether scroll mode is on."""
         return self._scroll is not None
+
+    @property
+    def kept(self) -> bool:
+        """Whether the shell outlives the link, so that connecting again finds it."""
+        return self._session.kept
 
     @property
     def idle(self) -> bool:
@@ -152,6 +163,12 @@ class Terminal(TerminalMessages, PointerPane, can_focus=True):
         if sentence != self._notes.obstacle:
             self._notes.obstacle = sentence
             self._repaint()
+            if isinstance(self.state, Lost) and self.kept:
+                if sentence is None:
+                    self.reconnect()
+                else:
+                    self._retries.cancel()
+                    self.state = Lost(self.state.reason)
 
     def hint(self, text: str) -> None:
         """Show a short line at the pane's lower edge for a moment."""
@@ -186,10 +203,24 @@ class Terminal(TerminalMessages, PointerPane, can_focus=True):
     # ------------------------------------------------------------------ link
 
     def _start(self) -> None:
+        self._retries.cancel()
         self.run_worker(self._session.run(), name="terminal", group="terminal", exclusive=True)
 
     def _set_state(self, state: TerminalState) -> None:
+        if isinstance(state, Connected):
+            self._retries.forget()
+        elif isinstance(state, Lost) and self.kept and self._notes.obstacle is None:
+            state = Lost(state.reason, self._retries.schedule())
         self.state = state
+
+    def _retry(self) -> None:
+        if isinstance(self.state, Lost) and self._notes.obstacle is None:
+            self.reconnect()
+
+    def _take_role(self, writer: bool) -> None:
+        if self.watching is writer:
+            self.watching = not writer
+            self.post_message(self.RoleChanged(self, writer))
 
     def watch_state(self, state: TerminalState) -> None:
         """Repaint the note and tell the owner."""
@@ -221,7 +252,9 @@ class Terminal(TerminalMessages, PointerPane, can_focus=True):
             self.post_message(self.Stirred(self))
 
     def _send_bytes(self, data: bytes | None) -> None:
-        if data and not self.read_only:
+        if data and self.watching:
+            self.hint(f"watching only · {self._chord.label} t takes over")
+        elif data and not self.read_only:
             self._frames.key_pressed()
             self.send(_as_text(data))
 
@@ -308,7 +341,7 @@ class Terminal(TerminalMessages, PointerPane, can_focus=True):
     def program_listens(self) -> bool:
         """Whether the program may have events of the mouse: not while the person looks at history."""
         live = self._scroll is None and self.viewport.behind == 0
-        return live and isinstance(self.state, Connected) and not self.read_only
+        return live and isinstance(self.state, Connected) and not self.read_only and not self.watching
 
     def react(self, data: bytes | None, reaction: Reaction) -> None:
         """Act on an event of the mouse."""
@@ -323,7 +356,8 @@ class Terminal(TerminalMessages, PointerPane, can_focus=True):
     def watch_has_focus(self, has_focus: bool) -> None:
         """Tell the program if it asked; show or hide the cursor; a chord that waits for its key is over."""
         super().watch_has_focus(has_focus)
-        self._send_bytes(encode_focus(has_focus, self.vt.modes))
+        if not self.watching:
+            self._send_bytes(encode_focus(has_focus, self.vt.modes))
         if self._notes.chord_pending and not has_focus:
             self._await_chord(False)
         self._repaint()
@@ -337,6 +371,7 @@ class Terminal(TerminalMessages, PointerPane, can_focus=True):
     def on_unmount(self) -> None:
         """Nothing is painted any more; the worker's end hangs up."""
         self._frames.cancel()
+        self._retries.cancel()
         if self._cursor is not None:
             self._cursor.hide(self)
 

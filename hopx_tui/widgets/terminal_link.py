@@ -3,9 +3,9 @@
 from __future__ import annotations
 
 from collections.abc import Awaitable, Callable
-from typing import Protocol
+from typing import Protocol, runtime_checkable
 
-__all__ = ["Connect", "LinkExit", "LinkLost", "TtyLink"]
+__all__ = ["Connect", "LinkExit", "LinkLost", "LinkRole", "TtyLink"]
 
 
 class LinkLost(Exception):  # noqa: N818  (it names what happened, as the states do)
@@ -24,11 +24,36 @@ class LinkExit(Protocol):
         """The shell's exit code, None where the far side did not tell."""
 
 
+@runtime_checkable
+class LinkRole(Protocol):
+    """What ``read`` answers when a kept session tells whether this side may type, first of all after connecting."""
+
+    @property
+    def writer(self) -> bool:
+        """Whether what is typed here reaches the program."""
+
+    @property
+    def created(self) -> bool:
+        """Whether the session began with this connection."""
+
+    @property
+    def position(self) -> int:
+        """Characters of output since the session began, the replay included; negative: only the role changed."""
+
+    @property
+    def characters(self) -> int:
+        """How many of what is read next are a replay."""
+
+    @property
+    def tail(self) -> int:
+        """How many of those, at their end, are output as the program wrote it."""
+
+
 class TtyLink(Protocol):
     """One remote pseudo terminal. All methods may raise `LinkLost` (or the errors the owner declared)."""
 
-    async def read(self) -> str | LinkExit:
-        """The next piece of output (best <= 32 KB), or the exit. Not reading must stop the sender."""
+    async def read(self) -> str | LinkExit | LinkRole:
+        """The next piece of output (best <= 32 KB), the exit, or a role. Not reading must stop the sender."""
 
     async def write(self, data: str) -> None:
         """Send typed text."""

@@ -77,3 +77,10 @@ class TerminalMessages:
         def __init__(self, terminal: Widget, url: str) -> None:
             super().__init__(terminal)
             self.url = url
+
+    class RoleChanged(FromTerminal, namespace="terminal"):
+        """In a kept session another client types now, or this one does (``writer``)."""
+
+        def __init__(self, terminal: Widget, writer: bool) -> None:
+            super().__init__(terminal)
+            self.writer = writer

@@ -9,7 +9,7 @@ from collections.abc import Callable
 
 from hopx_tui.vt.screen import VTScreen
 from hopx_tui.vt.stream import VTStream
-from hopx_tui.widgets.terminal_link import LinkExit, TtyLink
+from hopx_tui.widgets.terminal_link import LinkExit, LinkRole, TtyLink
 
 __all__ = ["Pump"]
 
@@ -28,6 +28,7 @@ class Pump:
     Args:
         on_output: called after each slice of parsing; must be quick (it asks for a frame, takes events).
         tap: sees every piece of raw output as it arrives (recording).
+        on_role: told of roles in a kept session; answers how many characters of what follows are known already.
 
     Three loops run in `run`: the reader stops reading while 64 KB wait to be parsed, which stops the sender;
     the parser works at most 4 ms at a time; the writer keeps typed text, replies and resizes in order.
@@ -41,6 +42,7 @@ class Pump:
         *,
         on_output: Callable[[], None],
         tap: Callable[[str], None] | None = None,
+        on_role: Callable[[LinkRole], int] = lambda _: 0,
         clock: Callable[[], float] = time.monotonic,
     ) -> None:
         self._link = link
@@ -48,6 +50,8 @@ class Pump:
         self._stream = stream
         self._on_output = on_output
         self._tap = tap
+        self._on_role = on_role
+        self._known = 0
         self._clock = clock
         self._pending: deque[str] = deque()
         self._pending_size = 0
@@ -113,8 +117,17 @@ class Pump:
         while True:
             await self._room.wait()
             data = await self._link.read()
+            if isinstance(data, LinkRole):
+                known = self._on_role(data)
+                if data.position >= 0:
+                    self._known = known
+                continue
             if not isinstance(data, str):
                 return data
+            if self._known:
+                known = min(self._known, len(data))
+                self._known -= known
+                data = data[known:]
             if self._tap is not None:
                 self._tap(data)
             self._pending.extend(_pieces(data))

@@ -6,7 +6,7 @@ from collections.abc import Callable
 
 from hopx_tui.vt.screen import VTScreen
 from hopx_tui.vt.stream import VTStream
-from hopx_tui.widgets.terminal_link import Connect, LinkLost
+from hopx_tui.widgets.terminal_link import Connect, LinkLost, LinkRole
 from hopx_tui.widgets.terminal_pump import Pump
 from hopx_tui.widgets.terminal_state import Connected, Connecting, Exited, Lost, TerminalState
 
@@ -29,6 +29,9 @@ class Session:
         lost_errors: exceptions of the link that mean "refused or dropped", besides `LinkLost`.
         on_state: told each new state.
         on_output: called after each slice of parsing.
+        on_role: told whether what is typed reaches the program.
+
+    A link to a kept session (`LinkRole`) goes on where the last one broke off; what was missed meanwhile follows.
     """
 
     def __init__(
@@ -39,6 +42,7 @@ class Session:
         *,
         on_state: Callable[[TerminalState], None],
         on_output: Callable[[], None],
+        on_role: Callable[[bool], None] = lambda _: None,
     ) -> None:
         self._connect = connect
         self._lost_errors: tuple[type[Exception], ...] = (LinkLost, *lost_errors)
@@ -49,6 +53,8 @@ class Session:
         self._pump: Pump | None = None
         self._typed_ahead: str | None = ""
         self._used = False
+        self._on_role = on_role
+        self._position = -1
         self.tap: Callable[[str], None] | None = None
 
     @property
@@ -58,7 +64,7 @@ class Session:
 
     async def run(self) -> None:
         """One connection from its opening to its end; states tell how it goes."""
-        if self._used:
+        if self._used and not self.kept:
             self._stream.feed_text(_SHELL_AGAIN)
         self._used = True
         self._typed_ahead = ""
@@ -71,7 +77,7 @@ class Session:
             self._typed_ahead = None
             self._on_state(Lost(_reason(error)))
             return
-        pump = Pump(link, screen, self._stream, on_output=self._on_output, tap=self._tapped)
+        pump = Pump(link, screen, self._stream, on_output=self._on_output, tap=self._tapped, on_role=self._role)
         self._pump = pump
         if (screen.columns, screen.lines) != size:
             pump.resize(screen.columns, screen.lines)
@@ -81,6 +87,7 @@ class Session:
         ended: TerminalState
         try:
             ended = Exited((await pump.run()).code)
+            self._position = -1
         except self._lost_errors as error:
             ended = Lost(_reason(error))
         finally:
@@ -105,7 +112,31 @@ class Session:
         if self._pump is not None:
             self._pump.resize(columns, lines)
 
+    @property
+    def kept(self) -> bool:
+        """Whether the shell outlives the link, so that connecting again finds it."""
+        return self._position >= 0
+
+    def _role(self, role: LinkRole) -> int:
+        """A kept session says who types, and at first what it replays: take from that what is not here yet."""
+        self._on_role(role.writer)
+        if role.position < 0:
+            return 0
+        had, self._position = self._position, role.position - role.characters
+        missed = role.position - had
+        if role.created:
+            if had >= 0:
+                self._stream.feed_text(_SHELL_AGAIN)  # the shell that was here is gone
+        elif had >= 0 and 0 <= missed <= role.tail:
+            self._position = had
+            return role.characters - missed
+        else:
+            self._stream.feed_text("\x1bc\x1b[3J")
+        return 0
+
     def _tapped(self, data: str) -> None:
+        if self._position >= 0:
+            self._position += len(data)
         if self.tap is not None:
             self.tap(data)
 

@@ -26,9 +26,10 @@ class Exited:
 
 @dataclass(frozen=True)
 class Lost:
-    """The link was refused or dropped; the screen stays, enter reconnects."""
+    """The link was refused or dropped; the screen stays, enter reconnects. ``retry_in``: so does time, in seconds."""
 
     reason: str
+    retry_in: float | None = None
 
 
 TerminalState = Connecting | Connected | Exited | Lost
@@ -42,7 +43,9 @@ def state_note(state: TerminalState) -> str | None:
         case Exited(code):
             ended = "the shell ended" if not code else f"the shell ended with code {code}"
             return f" enter starts a new shell · {ended} "
-        case Lost(reason):
+        case Lost(reason, None):
             return f" enter reconnects · {reason} "
+        case Lost(reason, seconds):
+            return f" enter reconnects now, else in {seconds:g} s · {reason} "
         case _:
             return None

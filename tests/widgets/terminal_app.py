@@ -96,6 +96,7 @@ class TerminalApp(App[None], inherit_bindings=False):
     on_terminal_rang = _note
     on_terminal_link_followed = _note
     on_terminal_stirred = _note
+    on_terminal_role_changed = _note
     on_terminal_chord_pending = _note
     on_terminal_chord = _note
     on_terminal_left = _note

@@ -1,0 +1,71 @@
+"""How a terminal pane reaches a shell of its sandbox: kept by the agent where it can be, plain where not."""
+
+from __future__ import annotations
+
+import secrets
+from collections.abc import Callable
+
+from hopx_tui.api.agent import Agent
+from hopx_tui.api.errors import ApiError, Closed
+from hopx_tui.widgets.terminal_link import TtyLink
+
+__all__ = ["PREFIX", "ShellOpener", "left_behind"]
+
+PREFIX = "hopx-tui."
+"""The names of the sessions that dashboards make."""
+FindAgent = Callable[[], Agent | None]
+
+
+class ShellOpener:
+    """Opens links to one shell, again and again.
+
+    Args:
+        find: the sandbox's agent, None once the sandbox is gone.
+        name: the session to join; a new one without it.
+    """
+
+    def __init__(self, find: FindAgent, name: str | None = None) -> None:
+        self._find = find
+        self.name = name or PREFIX + secrets.token_hex(4)
+        self.watches = False
+        self._takes = False
+        self._kept = False
+
+    def take_over(self) -> None:
+        """The next link shall type, whoever does so now."""
+        self.watches, self._takes = False, True
+
+    async def __call__(self, columns: int, lines: int) -> TtyLink:
+        """A connected link of that size. Raises ApiError."""
+        agent = self._find()
+        if agent is None:
+            raise Closed("the sandbox is gone")
+        self._kept = await agent.keeps_terminals()
+        if self._kept:
+            mode = "take" if self._takes else "watch" if self.watches else "write"
+            link = agent.terminal(columns, lines, session=self.name, mode=mode)
+        else:
+            link = agent.terminal(columns, lines)
+        await link.connect()
+        self._takes = False
+        return link
+
+    async def end(self) -> None:
+        """End the shell itself where hanging up does not. Nothing is raised: a sandbox that is gone has no shell."""
+        agent = self._find()
+        if self._kept and agent is not None:
+            try:
+                await agent.end_terminal_session(self.name)
+            except ApiError:
+                pass  # it ends by itself ten minutes after the last client left
+
+
+async def left_behind(agent: Agent) -> list[str]:
+    """The sessions of earlier dashboards to which nobody is connected; empty where the agent keeps none.
+
+    Raises ApiError.
+    """
+    if not await agent.keeps_terminals():
+        return []
+    sessions = await agent.terminal_sessions()
+    return [each.name for each in sessions if each.name.startswith(PREFIX) and not each.clients]
