@@ -9,6 +9,7 @@ import signal
 import traceback
 from collections import deque
 from collections.abc import Awaitable, Callable
+from contextlib import suppress
 from typing import Any, ClassVar, Protocol
 
 from textual import events
@@ -28,6 +29,7 @@ from hopx_tui.screens.start import StartScreen
 from hopx_tui.screens.upgrade import upgrade_dialog
 from hopx_tui.settings import Settings
 from hopx_tui.theme import ANSI_THEME, DEFAULT_THEME, THEMES
+from hopx_tui.tty.attach import Attached, chord_character, drawn, plain_again
 from hopx_tui.tty.capabilities import detect
 from hopx_tui.tty.clipboard import Clipboard
 from hopx_tui.tty.cursor import DriverCursor
@@ -45,6 +47,7 @@ _KEY_PATIENCE = 0.1
 _LONGEST_NOTICE = 600
 _REMOTE_FPS = 15
 _SETTLED_SECONDS = 1.0
+_LOOK_SECONDS = 0.1
 
 OpenSource = Callable[[], Awaitable[tuple[str, str]]]
 """Gives base URL and API key, starting what must be started; raises ApiError with words for the person."""
@@ -271,6 +274,37 @@ class HopxApp(App[None], inherit_bindings=False):
             await asyncio.to_thread(save)
         except PreferencesError as error:
             self.notify(str(error), severity="error", markup=False, timeout=10)
+
+    async def on_terminal_pane_attach_requested(self, message: Any) -> None:
+        """Leave the screen to one program, and come back when it ends or the chord is pressed."""
+        message.stop()
+        if isinstance(self._driver, DiffDriver):
+            self.run_worker(self._attach_to(message.terminal), name="attach", exclusive=True, group="attach")
+
+    async def _attach_to(self, terminal: Any) -> None:
+        """`terminal`: a `widgets.terminal.Terminal`."""
+        assert isinstance(self._driver, DiffDriver)
+        chord = self._preferences.leave_terminal
+        typed = chord_character(chord)
+        if typed is None:
+            self.notify(f"{chord} is no single byte on a plain terminal; set another chord to attach.", timeout=6)
+            return
+        with self.suspend():
+            attached = Attached(
+                self._driver.fileno,
+                self._driver.output,
+                chord=(chord, typed),
+                send=terminal.send,
+                resize=terminal.resize_program,
+            )
+            with attached:
+                terminal.lend(attached, *attached.size)
+                attached.show("\x1b[2J" + drawn(terminal.vt))
+                while terminal.is_connected and not attached.left.is_set():
+                    with suppress(TimeoutError):
+                        await asyncio.wait_for(attached.left.wait(), _LOOK_SECONDS)
+                attached.show(plain_again(terminal.vt) + "\x1b[2J\x1b[H")
+            terminal.give_back()
 
     def action_redraw(self) -> None:
         """Something else wrote on the terminal: draw all of it anew."""

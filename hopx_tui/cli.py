@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import os
 import sys
-from collections.abc import Mapping, Sequence
+from collections.abc import Awaitable, Callable, Mapping, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -32,13 +32,16 @@ def main(argv: Sequence[str] | None = None) -> int:
         return _engine(arguments[1:])
     if arguments[:1] == ["doctor"]:
         return _engine(arguments)
-    options = _parser().parse_args(arguments)
+    attaching = arguments[:1] == ["attach"]
+    options = (_attach_parser() if attaching else _parser()).parse_args(arguments[attaching:])
     from hopx_tui.settings import SettingsError, resolve
 
     try:
         settings = resolve(options, os.environ, Path.home())
     except SettingsError as error:
         return _complain(str(error), USAGE_ERROR)
+    if attaching:
+        return _attach(settings, options.sandbox, options.session)
     if not (sys.stdin.isatty() and sys.stdout.isatty()):
         return _complain(
             "hopx-tui draws on a terminal, and this is none (its input or output is redirected). "
@@ -55,11 +58,37 @@ def _parser() -> argparse.ArgumentParser:
         prog="hopx-tui",
         description="The terminal dashboard for HOPX sandboxes. Without an API key it runs real sandboxes on this "
         "machine, in the local engine.",
-        epilog="`hopx-tui engine run|start|stop|status|env|build` handles the local engine (see `hopx-tui engine "
+        epilog="`hopx-tui attach ID` gives your own terminal a sandbox's shell. "
+        "`hopx-tui engine run|start|stop|status|env|build` handles the local engine (see `hopx-tui engine "
         "--help`); `hopx-tui doctor` says what works on this machine and what to do about the rest. "
         "Environment: HOPX_API_KEY, HOPX_BASE_URL, HOPX_PROFILE, HOPX_TUI_STATE_DIR, NO_COLOR.",
     )
     parser.add_argument("-V", "--version", action="version", version=f"hopx-tui {__version__}")
+    _add_source(parser)
+    look = parser.add_argument_group("how it looks and behaves")
+    look.add_argument("--readonly", action="store_true", help="nothing can be changed from this dashboard")
+    look.add_argument("--theme", choices=_THEMES, help="colours; hopx-paper is light, hopx-ansi has 16")
+    look.add_argument("--ascii", action="store_true", help="draw with ASCII characters only")
+    look.add_argument("--no-color", action="store_true", help="no colours (as NO_COLOR)")
+    look.add_argument("--log-file", metavar="FILE", help="where a crash of the dashboard is written down")
+    return parser
+
+
+def _attach_parser() -> argparse.ArgumentParser:
+    import argparse
+
+    parser = argparse.ArgumentParser(
+        prog="hopx-tui attach",
+        description="Your own terminal on a sandbox's shell, with no dashboard around it. ctrl+] then d leaves; the "
+        "exit status is the shell's, or 255 when there was none.",
+    )
+    parser.add_argument("sandbox", metavar="ID", help="the sandbox: its id, the beginning of its id, or its name")
+    parser.add_argument("--session", metavar="NAME", help="go back into a shell that was left")
+    _add_source(parser)
+    return parser
+
+
+def _add_source(parser: argparse.ArgumentParser) -> None:
     source = parser.add_argument_group("where the sandboxes are")
     source.add_argument("--local", action="store_true", help="the local engine, even where a key is configured")
     source.add_argument("--api-key-file", metavar="FILE", help="read the API key from FILE")
@@ -68,13 +97,6 @@ def _parser() -> argparse.ArgumentParser:
     source.add_argument("--config", metavar="FILE", help="another file instead of ~/.hopx/config.yaml")
     source.add_argument("--state-dir", metavar="DIR", help="where the local engine keeps its state")
     source.add_argument("--isolation", choices=("auto", "bwrap", "none"), help="what a newly started engine uses")
-    look = parser.add_argument_group("how it looks and behaves")
-    look.add_argument("--readonly", action="store_true", help="nothing can be changed from this dashboard")
-    look.add_argument("--theme", choices=_THEMES, help="colours; hopx-paper is light, hopx-ansi has 16")
-    look.add_argument("--ascii", action="store_true", help="draw with ASCII characters only")
-    look.add_argument("--no-color", action="store_true", help="no colours (as NO_COLOR)")
-    look.add_argument("--log-file", metavar="FILE", help="where a crash of the dashboard is written down")
-    return parser
 
 
 def _engine(arguments: Sequence[str]) -> int:
@@ -100,19 +122,36 @@ def _dashboard(settings: Settings) -> int:
     _put(os.environ, recommended(detect(os.environ), os.environ))
     if not settings.color:
         os.environ["NO_COLOR"] = "1"
-    source = settings.source
-    engine = None
-    if source.kind == "local":
-        from hopx_tui.engine_process import EngineStart
-
-        # The engine starts while this process imports what it needs.
-        engine = EngineStart(settings.state_dir, settings.isolation, os.environ)
-    from hopx_tui.api.errors import Unreachable
+    engine = _start_engine(settings)
     from hopx_tui.app import HopxApp
-    from hopx_tui.engine_process import EngineFailed
     from hopx_tui.preferences import Preferences
 
+    upgrade = _Upgrade(engine) if engine is not None else None
+    app = HopxApp(settings, Preferences(settings.preferences), _opening(settings, engine), upgrade=upgrade)
+    app.run()
+    sys.excepthook = unhooked
+    if app.crash is not None:
+        return _confess(app.crash, settings)
+    return app.return_code or 0
+
+
+def _start_engine(settings: Settings) -> EngineStart | None:
+    """The local engine begins to start now, while the caller imports what it needs; None for another source."""
+    if settings.source.kind != "local":
+        return None
+    from hopx_tui.engine_process import EngineStart
+
+    return EngineStart(settings.state_dir, settings.isolation, os.environ)
+
+
+def _opening(settings: Settings, engine: EngineStart | None) -> Callable[[], Awaitable[tuple[str, str]]]:
+    """What gives base URL and API key."""
+    source = settings.source
+
     async def open_source() -> tuple[str, str]:
+        from hopx_tui.api.errors import Unreachable
+        from hopx_tui.engine_process import EngineFailed
+
         if engine is None:
             return source.base_url or "", source.api_key or ""
         try:
@@ -121,13 +160,21 @@ def _dashboard(settings: Settings) -> int:
             raise Unreachable(str(error)) from None
         return address.url, address.api_key
 
-    upgrade = _Upgrade(engine) if engine is not None else None
-    app = HopxApp(settings, Preferences(settings.preferences), open_source, upgrade=upgrade)
-    app.run()
-    sys.excepthook = unhooked
-    if app.crash is not None:
-        return _confess(app.crash, settings)
-    return app.return_code or 0
+    return open_source
+
+
+def _attach(settings: Settings, sandbox: str, session: str | None) -> int:
+    import asyncio
+
+    open_source = _opening(settings, _start_engine(settings))
+    from hopx_tui.attach import attach
+    from hopx_tui.preferences import Preferences
+
+    def say(sentence: str) -> None:
+        print(f"hopx-tui: {sentence}", file=sys.stderr)  # noqa: T201
+
+    name_of = Preferences(settings.preferences).name
+    return asyncio.run(attach(open_source, sandbox, name_of, session=session, say=say))
 
 
 class _Upgrade:

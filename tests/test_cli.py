@@ -84,7 +84,7 @@ def test_version_and_help(capsys: pytest.CaptureFixture[str]) -> None:
     with pytest.raises(SystemExit) as end:
         cli.main(["--help"])
     assert end.value.code == 0
-    assert "hopx-tui engine run|start|stop|status|env" in capsys.readouterr().out
+    assert "hopx-tui engine run|start|stop|status|env" in " ".join(capsys.readouterr().out.split())
 
 
 def test_not_a_terminal(tmp_path: Path) -> None:

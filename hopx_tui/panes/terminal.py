@@ -33,6 +33,7 @@ CHORDS: Mapping[str, str] = MappingProxyType(
         "n": "the next terminal",
         "p": "the one before",
         "1-9": "the terminal of that number",
+        "a": "attach: the program alone on your terminal",
         "w": "watch only, and type again",
         "t": "take over from whoever types",
         "|": "split: a new one to the right",
@@ -74,6 +75,13 @@ class TerminalPane(Pane):
 
     class ZoomRequested(Message):
         """The person asked for the whole screen, or for it back."""
+
+    class AttachRequested(Message):
+        """The person wants their whole terminal for the program, with nothing of ours around it."""
+
+        def __init__(self, terminal: Terminal) -> None:
+            super().__init__()
+            self.terminal = terminal
 
     class CopyRequested(Message):
         """Text of the terminal is to reach the person's clipboard."""
@@ -310,6 +318,8 @@ class TerminalPane(Pane):
                 await self._open_tab()
             case "|" | "-":
                 await self._split(below=message.key == "-")
+            case "a":
+                self._ask_to_attach(terminal)
             case "w":
                 await self._watch(terminal)
             case "t":
@@ -338,6 +348,12 @@ class TerminalPane(Pane):
             self._look_at_current()
         else:
             terminal.hint(f"there is no terminal {key}")
+
+    def _ask_to_attach(self, terminal: Terminal) -> None:
+        if isinstance(terminal.state, Connected) and not terminal.watching:
+            self.post_message(self.AttachRequested(terminal))
+        else:
+            terminal.hint("only a terminal that types can be attached to")
 
     async def _watch(self, terminal: Terminal) -> None:
         """Type nothing, and type again: both are asked of the agent, so that others may type meanwhile."""

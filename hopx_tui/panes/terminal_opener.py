@@ -3,9 +3,9 @@
 from __future__ import annotations
 
 import secrets
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
+from typing import Protocol
 
-from hopx_tui.api.agent import Agent
 from hopx_tui.api.errors import ApiError, Closed
 from hopx_tui.widgets.terminal_link import TtyLink
 
@@ -13,7 +13,44 @@ __all__ = ["PREFIX", "ShellOpener", "left_behind"]
 
 PREFIX = "hopx-tui."
 """The names of the sessions that dashboards make."""
-FindAgent = Callable[[], Agent | None]
+
+
+class KeptSession(Protocol):
+    """A terminal that the agent keeps."""
+
+    @property
+    def name(self) -> str:
+        """What it is joined by."""
+
+    @property
+    def clients(self) -> int:
+        """How many are connected to it."""
+
+
+class ShellLink(TtyLink, Protocol):
+    """A link that is to be connected first."""
+
+    async def connect(self) -> None:
+        """Open it."""
+
+
+class ShellAgent(Protocol):
+    """What of a sandbox's agent is needed here; everything may raise ApiError."""
+
+    async def keeps_terminals(self) -> bool:
+        """Whether a terminal can be come back to."""
+
+    async def terminal_sessions(self) -> Sequence[KeptSession]:
+        """The kept ones."""
+
+    async def end_terminal_session(self, name: str) -> None:
+        """End one with the shell in it."""
+
+    def terminal(self, cols: int, rows: int, *, session: str | None = None, mode: str = "write") -> ShellLink:
+        """A terminal, not connected yet."""
+
+
+FindAgent = Callable[[], ShellAgent | None]
 
 
 class ShellOpener:
@@ -60,7 +97,7 @@ class ShellOpener:
                 pass  # it ends by itself ten minutes after the last client left
 
 
-async def left_behind(agent: Agent) -> list[str]:
+async def left_behind(agent: ShellAgent) -> list[str]:
     """The sessions of earlier dashboards to which nobody is connected; empty where the agent keeps none.
 
     Raises ApiError.

@@ -54,6 +54,12 @@ class DiffDriver(LinuxDriver):
         self._keyboard = Keyboard(console=self._console)
         self._patience: asyncio.TimerHandle | None = None
 
+    @property
+    def output(self) -> int:
+        """The terminal's descriptor, for writing while the app is suspended."""
+        assert self._file is not None
+        return self._file.fileno()
+
     # -- out
 
     def write(self, data: str) -> None:

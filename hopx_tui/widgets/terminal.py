@@ -24,7 +24,7 @@ from hopx_tui.widgets.terminal_render import printable
 from hopx_tui.widgets.terminal_retries import Retries
 from hopx_tui.widgets.terminal_scroll import ScrollMode, ScrollOutcome
 from hopx_tui.widgets.terminal_selection import Point, Selection, link_at
-from hopx_tui.widgets.terminal_session import Session
+from hopx_tui.widgets.terminal_session import Borrower, Session
 from hopx_tui.widgets.terminal_state import (
     Connected,
     Connecting,
@@ -132,6 +132,11 @@ class Terminal(TerminalMessages, PointerPane, can_focus=True):
         return self._scroll is not None
 
     @property
+    def is_connected(self) -> bool:
+        """Whether a program listens."""
+        return isinstance(self.state, Connected)
+
+    @property
     def kept(self) -> bool:
         """Whether the shell outlives the link, so that connecting again finds it."""
         return self._session.kept
@@ -149,6 +154,22 @@ class Terminal(TerminalMessages, PointerPane, can_focus=True):
     def record(self, tap: Callable[[str], None] | None) -> None:
         """Hand every piece of raw output to ``tap`` as it arrives; None stops that."""
         self._session.tap = tap
+
+    def lend(self, borrower: Borrower, columns: int, lines: int) -> None:
+        """Give the program another window of that size for a while; `give_back` ends it."""
+        self._session.borrower = borrower
+        self.resize_program(columns, lines)
+
+    def resize_program(self, columns: int, lines: int) -> None:
+        """Another size than the pane's, while it is lent."""
+        self.vt.resize(lines, columns)
+        self._session.resize(columns, lines)
+
+    def give_back(self) -> None:
+        """The pane is the program's window again."""
+        self._session.borrower = None
+        self._take_size()
+        self._repaint()
 
     def paste(self, text: str) -> None:
         """Send text as a paste (bracketed where the program asked for it)."""

@@ -5,7 +5,7 @@ from __future__ import annotations
 import asyncio
 import time
 from collections import deque
-from collections.abc import Callable
+from collections.abc import Awaitable, Callable
 
 from hopx_tui.vt.screen import VTScreen
 from hopx_tui.vt.stream import VTStream
@@ -28,6 +28,7 @@ class Pump:
     Args:
         on_output: called after each slice of parsing; must be quick (it asks for a frame, takes events).
         tap: sees every piece of raw output as it arrives (recording).
+        room: awaited before more is read, for a tap that cannot take everything at once.
         on_role: told of roles in a kept session; answers how many characters of what follows are known already.
 
     Three loops run in `run`: the reader stops reading while 64 KB wait to be parsed, which stops the sender;
@@ -43,6 +44,7 @@ class Pump:
         on_output: Callable[[], None],
         tap: Callable[[str], None] | None = None,
         on_role: Callable[[LinkRole], int] = lambda _: 0,
+        room: Callable[[], Awaitable[None]] | None = None,
         clock: Callable[[], float] = time.monotonic,
     ) -> None:
         self._link = link
@@ -51,6 +53,7 @@ class Pump:
         self._on_output = on_output
         self._tap = tap
         self._on_role = on_role
+        self._tap_room = room
         self._known = 0
         self._clock = clock
         self._pending: deque[str] = deque()
@@ -116,6 +119,8 @@ class Pump:
     async def _read(self) -> LinkExit:
         while True:
             await self._room.wait()
+            if self._tap_room is not None:
+                await self._tap_room()
             data = await self._link.read()
             if isinstance(data, LinkRole):
                 known = self._on_role(data)

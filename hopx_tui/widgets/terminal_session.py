@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from typing import Protocol
 
 from hopx_tui.vt.screen import VTScreen
 from hopx_tui.vt.stream import VTStream
@@ -10,7 +11,7 @@ from hopx_tui.widgets.terminal_link import Connect, LinkLost, LinkRole
 from hopx_tui.widgets.terminal_pump import Pump
 from hopx_tui.widgets.terminal_state import Connected, Connecting, Exited, Lost, TerminalState
 
-__all__ = ["Session"]
+__all__ = ["Borrower", "Session"]
 
 TYPED_AHEAD_CHARACTERS = 4096
 # Brings the emulator back to a plain shell screen after a program that will never undo its modes: CAN ends
@@ -19,6 +20,16 @@ _SHELL_AGAIN = (
     "\x18\x1b[?1049l\x1b[!p\x1b[?5l\x1b[?9l\x1b[?1000l\x1b[?1002l\x1b[?1003l\x1b[?1004l\x1b[?1006l"
     "\x1b[?2004l\x1b[?2026l\x1b[=0u\x1b[0 q\x1b[m\x1b[999;1H\r\n"
 )
+
+
+class Borrower(Protocol):
+    """Somewhere else that the raw output goes to as well."""
+
+    def show(self, text: str) -> None:
+        """Take it, at once."""
+
+    async def room(self) -> None:
+        """Wait until more of it can be taken."""
 
 
 class Session:
@@ -55,6 +66,8 @@ class Session:
         self._used = False
         self._on_role = on_role
         self._position = -1
+        self.borrower: Borrower | None = None
+        """Who shows the raw output elsewhere for now."""
         self.tap: Callable[[str], None] | None = None
 
     @property
@@ -77,7 +90,15 @@ class Session:
             self._typed_ahead = None
             self._on_state(Lost(_reason(error)))
             return
-        pump = Pump(link, screen, self._stream, on_output=self._on_output, tap=self._tapped, on_role=self._role)
+        pump = Pump(
+            link,
+            screen,
+            self._stream,
+            on_output=self._on_output,
+            tap=self._tapped,
+            on_role=self._role,
+            room=self._room,
+        )
         self._pump = pump
         if (screen.columns, screen.lines) != size:
             pump.resize(screen.columns, screen.lines)
@@ -139,6 +160,12 @@ class Session:
             self._position += len(data)
         if self.tap is not None:
             self.tap(data)
+        if self.borrower is not None:
+            self.borrower.show(data)
+
+    async def _room(self) -> None:
+        if self.borrower is not None:
+            await self.borrower.room()
 
 
 def _reason(error: Exception) -> str:

@@ -87,7 +87,8 @@ async def test_the_next_try_is_announced():
     async with running(app) as (_, pilot):
         await begin(app, "x")
         app.link.say(ConnectionError("lost"))
-        await until(lambda: isinstance(app.terminal.state, Lost) and app.terminal.state.retry_in == DELAYS[1], "2nd try")
+        second = DELAYS[1]
+        await until(lambda: isinstance(app.terminal.state, Lost) and app.terminal.state.retry_in == second, "2nd try")
         assert "else in 1 s" in app.shown()[-1]
         app.terminal.set_obstacle("paused")
         await until(lambda: isinstance(app.terminal.state, Lost) and app.terminal.state.retry_in is None, "given up")

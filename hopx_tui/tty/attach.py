@@ -1,0 +1,191 @@
+"""The person's own terminal, raw, on a remote shell: nothing of ours between but one chord."""
+
+from __future__ import annotations
+
+import asyncio
+import os
+import signal
+import termios
+import tty
+from codecs import getincrementaldecoder
+from collections.abc import Callable
+from types import TracebackType
+from typing import Self
+
+from hopx_tui.tty.outlet import Outlet
+from hopx_tui.vt.screen import VTScreen
+from hopx_tui.vt.stream import VTStream
+
+__all__ = ["Attached", "Follower", "chord_character", "drawn", "plain_again"]
+
+_READ_BYTES = 1 << 16
+_END_OF_FILE = "\x04"
+_HELP = "\r\n[{chord} then: d or esc leaves, {chord} sends itself, ? this line]\r\n"
+
+
+class Attached:
+    """Holds the terminal in raw mode while it is entered (`with`).
+
+    Args:
+        stdin, stdout: descriptors; a `stdin` that is no terminal is read to its end and closed with ctrl+d.
+        chord: the one byte that is kept, as people write it and as it is typed: ("ctrl+]", "\\x1d").
+        send: takes what was typed, as text.
+        resize: told the window's size whenever it changes.
+
+    `show` writes the remote output; `room` is to be awaited before more of it is read; `left` is set by the chord, by
+    the window's end and by `leave`.
+    """
+
+    def __init__(
+        self,
+        stdin: int,
+        stdout: int,
+        *,
+        chord: tuple[str, str],
+        send: Callable[[str], None],
+        resize: Callable[[int, int], None],
+    ) -> None:
+        self._stdin, self._stdout = stdin, stdout
+        self._chord_name, self._chord = chord
+        self._send = send
+        self._resize = resize
+        self._decoder = getincrementaldecoder("utf-8")("replace")
+        self._loop = asyncio.get_running_loop()
+        self._pending = False
+        self._room = asyncio.Event()
+        self.left = asyncio.Event()
+        self.detached = False
+        """Whether the person left by the chord."""
+
+    def __enter__(self) -> Self:
+        self._attributes = termios.tcgetattr(self._stdin) if os.isatty(self._stdin) else None
+        if self._attributes is not None:
+            tty.setraw(self._stdin)
+        self._outlet = Outlet(self._stdout, self._loop, on_idle=self._room.set)
+        self._room.set()
+        self._loop.add_reader(self._stdin, self._readable)
+        self._loop.add_signal_handler(signal.SIGWINCH, self._resized)
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        self._loop.remove_reader(self._stdin)
+        self._loop.remove_signal_handler(signal.SIGWINCH)
+        self._outlet.close(1.0)
+        if self._attributes is not None:
+            termios.tcsetattr(self._stdin, termios.TCSADRAIN, self._attributes)
+
+    @property
+    def size(self) -> tuple[int, int]:
+        """Columns and lines of the window; 80x24 where there is none."""
+        try:
+            return os.get_terminal_size(self._stdout)
+        except OSError:
+            return 80, 24
+
+    def show(self, text: str) -> None:
+        """Write remote output as it is."""
+        self._outlet.write(text)
+        if self._outlet.busy:
+            self._room.clear()
+
+    async def room(self) -> None:
+        """Wait until the terminal has taken what it got."""
+        await self._room.wait()
+
+    def leave(self) -> None:
+        """The shell has ended."""
+        self.left.set()
+
+    def _resized(self) -> None:
+        self._resize(*self.size)
+
+    def _readable(self) -> None:
+        try:
+            data = os.read(self._stdin, _READ_BYTES)
+        except BlockingIOError:
+            return
+        except OSError:
+            data = b""
+        if not data:
+            self._loop.remove_reader(self._stdin)
+            if self._attributes is None:
+                self._send(_END_OF_FILE)
+            else:
+                self.left.set()
+            return
+        text = self._decoder.decode(data)
+        self._send(self._without_chords(text) if self._attributes is not None else text)
+
+    def _without_chords(self, text: str) -> str:
+        """What is meant for the program."""
+        if not self._pending and self._chord not in text:
+            return text
+        kept = []
+        for char in text:
+            if not self._pending:
+                self._pending = char == self._chord
+                if not self._pending:
+                    kept.append(char)
+                continue
+            self._pending = False
+            if char in ("d", ".", "\x1b"):
+                self.detached = True
+                self.left.set()
+                break
+            if char == "?":
+                self.show(_HELP.format(chord=self._chord_name))
+            elif char == self._chord:
+                kept.append(char)
+            else:
+                kept += [self._chord, char]
+        return "".join(kept)
+
+
+def chord_character(chord: str) -> str | None:
+    """What a chord like `ctrl+]` is on a terminal; None if it is no single character there."""
+    modifier, _, key = chord.rpartition("+")
+    if modifier == "ctrl" and len(key) == 1 and "@" <= key.upper() <= "_":
+        return chr(ord(key.upper()) & 0x1F)
+    return None
+
+
+def drawn(screen: VTScreen) -> str:
+    """Brings a cleared terminal of the same size to what an emulated screen shows, modes included."""
+    modes = screen.modes
+    out = ["\x1b[?1049h" if modes.alt_screen else "", "\x1b[H\x1b[2J\x1b[?7l"]
+    for y, row in enumerate(screen.rows):
+        out.append(f"\x1b[{y + 1}H")
+        out.extend(f"\x1b[{style.sgr}m{'' if style.hidden else text}" for text, style in row.segments())
+    wanted = {
+        "1": modes.app_cursor, "25": screen.cursor_visible, "2004": modes.bracketed_paste, "1004": modes.focus_events,
+        "1006": modes.mouse_sgr, str(modes.mouse or 1000): bool(modes.mouse),
+    }  # fmt: skip
+    out.append("\x1b[?7h" + "".join(f"\x1b[?{mode}{'h' if on else 'l'}" for mode, on in wanted.items()))
+    out.append(f"\x1b[{screen.cursor_shape} q\x1b[{screen.cursor.style.sgr}m")
+    out.append(f"\x1b[{screen.cursor.y + 1};{min(screen.cursor.x, screen.columns - 1) + 1}H")
+    return "".join(out)
+
+
+def plain_again(screen: VTScreen) -> str:
+    """Undoes what a program left switched on, so that the person's own shell can go on."""
+    return (
+        ("\x1b[?1049l" if screen.modes.alt_screen else "")
+        + "\x1b[?9l\x1b[?1000l\x1b[?1002l\x1b[?1003l\x1b[?1004l\x1b[?1006l\x1b[?2004l\x1b[?1l\x1b>\x1b[?25h\x1b[?7h"
+        + "\x1b7\x1b[r\x1b8\x1b[m\x1b[0 q"  # giving up a scroll region moves the cursor
+    )
+
+
+class Follower:
+    """An emulated screen that goes along with what is shown, to know at the end what must be undone."""
+
+    def __init__(self, columns: int, lines: int) -> None:
+        self.screen = VTScreen(columns, lines, history_rows=0)
+        self._stream = VTStream(self.screen)
+
+    def feed(self, text: str) -> None:
+        """What was shown."""
+        self._stream.feed_text(text)
+        self.screen.take_replies()  # the real terminal answers
+        self.screen.take_events()
