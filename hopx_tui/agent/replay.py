@@ -111,6 +111,11 @@ class Replay:
                 if mode in _MODES:
                     self._modes[mode] = match[2] == "h"
 
+    @property
+    def tail(self) -> int:
+        """How many characters at the end of `text` are output as it was written."""
+        return sum(len(piece.text) for piece in self._pieces)
+
     def text(self) -> str:
         """What brings a new terminal to the present, as far as it is kept."""
         switched = [(mode, on) for mode, on in self._modes.items() if on != _MODES[mode]]

@@ -104,6 +104,7 @@ class SharedTerminal:
         self.detached_since: float | None = clock()
         self.detached_at: float | None = time.time()
         self.replay = Replay()
+        self._written = 0
         self._clock = clock
         self._on_end = on_end
         self._active = clock()
@@ -121,8 +122,18 @@ class SharedTerminal:
         writes = mode == "take" or (mode == "write" and former is None)
         member.role = "writer" if writes else "watcher"
         text = self.replay.text()
-        first = {"type": "session", "name": self.name, "role": member.role}
-        member.push(encode_frame({**first, "replayed": len(text.encode("utf-8", "replace")), "created": created}))
+        first = {
+            "type": "session",
+            "name": self.name,
+            "role": member.role,
+            "created": created,
+            "replayed": len(text.encode("utf-8", "replace")),
+            # For a client that comes back: what of the replay it has seen already.
+            "position": self._written,
+            "characters": len(text),
+            "tail": self.replay.tail,
+        }
+        member.push(encode_frame(first))
         for at in range(0, len(text), REPLAY_FRAME):
             member.push(encode_frame({"type": "output", "data": text[at : at + REPLAY_FRAME]}))
         self.members.append(member)
@@ -193,6 +204,7 @@ class SharedTerminal:
         if not text:
             return
         self._active = self._clock()
+        self._written += len(text)
         self.replay.add(text, size)
         if self.members:
             frame = encode_frame({"type": "output", "data": text})

@@ -84,7 +84,8 @@ async def row_when(site, condition, name="s"):
 
 async def test_leaving_and_coming_back(site):
     async with attach(site, query="&cols=90&rows=20") as first:
-        assert first.session == {"type": "session", "name": "s", "role": "writer", "replayed": 0, "created": True}
+        nothing_yet = {"replayed": 0, "position": 0, "characters": 0, "tail": 0}
+        assert first.session == {"type": "session", "name": "s", "role": "writer", "created": True, **nothing_yet}
         await first.type("X=kept; stty size; printf '\\033]0;my title\\007'; echo mar''ker\n")
         await first.until("marker\r\n")
         assert "20 90" in first.text
@@ -181,6 +182,8 @@ async def test_a_long_output_is_replayed_in_part_to_who_comes_later(site):
     async with attach(site, query="&mode=watch") as second:
         await second.until("end\r\n")
         assert 0 < second.session["replayed"] <= REPLAY_BYTES
+        assert second.session["tail"] <= second.session["characters"] == len(second.text)
+        assert second.session["position"] > second.session["characters"]
         assert second.session["replayed"] == len(second.text.encode())
         numbers = [line for line in second.text.split("\r\n")[1:] if line.isdecimal()]
         assert numbers == [str(100_001 - each) for each in range(len(numbers), 0, -1)]
