@@ -17,9 +17,9 @@ from textual.widgets import ContentSwitcher, Static
 from hopx_tui import format as fmt
 from hopx_tui.api.errors import ApiError
 from hopx_tui.panes.base import Pane, PaneContext
-from hopx_tui.panes.terminal_opener import ShellOpener, left_behind
-from hopx_tui.panes.terminal_tabs import Tab, Tabs
-from hopx_tui.widgets.dialogs import ConfirmDialog, MessageDialog
+from hopx_tui.panes.terminal_opener import PREFIX, ShellOpener, left_behind, open_elsewhere
+from hopx_tui.panes.terminal_tabs import PLAIN_NAME, Tab, Tabs
+from hopx_tui.widgets.dialogs import ChoiceDialog, ConfirmDialog, MessageDialog
 from hopx_tui.widgets.input_dialog import InputDialog
 from hopx_tui.widgets.keys import Key
 from hopx_tui.widgets.line import Line
@@ -34,6 +34,7 @@ CHORDS: Mapping[str, str] = MappingProxyType(
         "p": "the one before",
         "1-9": "the terminal of that number",
         "a": "attach: the program alone on your terminal",
+        "s": "join a shell that is open elsewhere",
         "w": "watch only, and type again",
         "t": "take over from whoever types",
         "|": "split: a new one to the right",
@@ -320,6 +321,8 @@ class TerminalPane(Pane):
                 await self._split(below=message.key == "-")
             case "a":
                 self._ask_to_attach(terminal)
+            case "s":
+                self.run_worker(self._join(terminal), name="join shell")
             case "w":
                 await self._watch(terminal)
             case "t":
@@ -348,6 +351,30 @@ class TerminalPane(Pane):
             self._look_at_current()
         else:
             terminal.hint(f"there is no terminal {key}")
+
+    async def _join(self, terminal: Terminal) -> None:
+        """Watch, or type in, what another dashboard or a script has opened in this sandbox."""
+        agent = self.session.fleet.agent(self.row.id) if self.row is not None else None
+        mine = {opener.name for opener in self._openers.values()}
+        try:
+            sessions = await open_elsewhere(agent, mine) if agent is not None else []
+        except ApiError as error:
+            terminal.hint(fmt.printable(error.message))
+            return
+        if not sessions:
+            terminal.hint("no other shell is open in this sandbox")
+            return
+        options = [
+            (
+                each.name,
+                fmt.printable(each.title or f"{PLAIN_NAME} {each.name.removeprefix(PREFIX)}"),
+                f"{each.cols}x{each.rows}, {fmt.count(each.clients, 'client', 'clients')}",
+            )
+            for each in sessions
+        ]
+        chosen = await self.app.push_screen_wait(ChoiceDialog("Join which shell?", options))
+        if chosen is not None:
+            await self._open_tab(chosen)
 
     def _ask_to_attach(self, terminal: Terminal) -> None:
         if isinstance(terminal.state, Connected) and not terminal.watching:

@@ -3,13 +3,13 @@
 from __future__ import annotations
 
 import secrets
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Collection, Sequence
 from typing import Protocol
 
 from hopx_tui.api.errors import ApiError, Closed
 from hopx_tui.widgets.terminal_link import TtyLink
 
-__all__ = ["PREFIX", "ShellOpener", "left_behind"]
+__all__ = ["PREFIX", "ShellOpener", "left_behind", "open_elsewhere"]
 
 PREFIX = "hopx-tui."
 """The names of the sessions that dashboards make."""
@@ -25,6 +25,18 @@ class KeptSession(Protocol):
     @property
     def clients(self) -> int:
         """How many are connected to it."""
+
+    @property
+    def title(self) -> str:
+        """What its program says it is."""
+
+    @property
+    def cols(self) -> int:
+        """Its width in cells."""
+
+    @property
+    def rows(self) -> int:
+        """Its height in cells."""
 
 
 class ShellLink(TtyLink, Protocol):
@@ -95,6 +107,13 @@ class ShellOpener:
                 await agent.end_terminal_session(self.name)
             except ApiError:
                 pass  # it ends by itself ten minutes after the last client left
+
+
+async def open_elsewhere(agent: ShellAgent, mine: Collection[str]) -> list[KeptSession]:
+    """The sessions that this dashboard has not opened; empty where the agent keeps none. Raises ApiError."""
+    if not await agent.keeps_terminals():
+        return []
+    return [each for each in await agent.terminal_sessions() if each.name not in mine]
 
 
 async def left_behind(agent: ShellAgent) -> list[str]:

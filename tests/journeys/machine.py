@@ -67,6 +67,10 @@ class Machine:
         self._open.append(terminal)
         return terminal
 
+    def ends(self, terminal: Terminal) -> None:
+        """Close this one too when the machine stops."""
+        self._open.append(terminal)
+
     def run(self, *arguments: str, **variables: str) -> subprocess.CompletedProcess[str]:
         """The command without a terminal."""
         return subprocess.run(
