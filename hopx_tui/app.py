@@ -218,7 +218,7 @@ class HopxApp(App[None], inherit_bindings=False):
             try:
                 async with asyncio.timeout(_KEY_PATIENCE):
                     # An unwanted key goes up from parent to parent; the app looks for its binding last of all.
-                    while node is not None and node.is_running:
+                    while node is not None and node.is_running and not event._stop_propagation:
                         handled = asyncio.Event()
                         node.call_later(handled.set)
                         await handled.wait()
