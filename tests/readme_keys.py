@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from pathlib import Path
 
 from textual.dom import DOMNode
 
 from hopx_tui.panes import PANES
+from hopx_tui.panes.terminal import chord_table
 from hopx_tui.screens.create import CreateDialog
 from hopx_tui.screens.fleet import FleetScreen
 from hopx_tui.screens.help import HelpScreen
@@ -15,6 +17,7 @@ from hopx_tui.screens.palette import CommandLine
 from hopx_tui.screens.start import StartScreen
 from hopx_tui.widgets.filter_line import FilterLine
 from hopx_tui.widgets.keys import keys_of
+from hopx_tui.widgets.terminal_scroll import SCROLL_KEYS
 from hopx_tui.widgets.text_view import TextView
 from hopx_tui.widgets.virtual_table import VirtualTable
 
@@ -37,7 +40,20 @@ OWNERS: tuple[type[DOMNode], ...] = (
 
 def table() -> str:
     """What belongs between the markers."""
-    return f"\n\n{markdown(OWNERS).strip()}\n\n"
+    after = rows("In a terminal, after ctrl+]", chord_table("ctrl+]"))
+    scrolling = rows("In a terminal, while scrolling", SCROLL_KEYS)
+    return f"\n\n{markdown(OWNERS).strip()}\n\n{after}\n\n{scrolling}\n\n"
+
+
+def rows(title: str, keys: Mapping[str, str]) -> str:
+    """A table of keys that are no bindings."""
+    lines = [f"| {' '.join(f'`{pipe(key)}`' for key in names.split())} | {what} |" for names, what in keys.items()]
+    return "\n".join([f"### {title}", "", "| keys | what |", "|---|---|", *lines])
+
+
+def pipe(key: str) -> str:
+    """A bar would end the cell."""
+    return key.replace("|", "\\|")
 
 
 def with_table(text: str) -> str:

@@ -25,6 +25,7 @@ from hopx_tui.widgets.keys import Key
 from hopx_tui.widgets.line import Line
 from hopx_tui.widgets.palette import ascii_only
 from hopx_tui.widgets.terminal import Terminal
+from hopx_tui.widgets.terminal_scroll import SCROLL_KEYS
 from hopx_tui.widgets.terminal_state import Connected, Exited, Lost
 
 CHORDS: Mapping[str, str] = MappingProxyType(
@@ -51,6 +52,12 @@ CHORDS: Mapping[str, str] = MappingProxyType(
 _LEAST_COLUMNS, _LEAST_LINES = 20, 4
 _NAME_CHARACTERS = 40
 _MOST_TABS = 9
+
+
+def chord_table(chord: str) -> dict[str, str]:
+    """What every key after the chord does, for people."""
+    own = {"esc d": "leave the terminal", "[": "scroll, select and copy", "/": "search"}
+    return {**own, **CHORDS, chord: "send it to the program"}
 
 
 class TerminalPane(Pane):
@@ -415,10 +422,12 @@ class TerminalPane(Pane):
             self._show_title()
 
     def _list_chords(self) -> None:
-        lines = {"esc, d": "leave the terminal", "[": "scroll, select and copy", "/": "search", **CHORDS}
-        lines[self._chord] = "send it to the program"
-        text = "\n".join(f"{keys:<8}  {what}" for keys, what in lines.items())
-        self.app.push_screen(MessageDialog(f"After {self._chord}", text))
+        tables = {f"After {self._chord}": chord_table(self._chord), "While scrolling": SCROLL_KEYS}
+        text = "\n\n".join(
+            f"{title}\n" + "\n".join(f"  {keys:<11} {what}" for keys, what in table.items())
+            for title, table in tables.items()
+        )
+        self.app.push_screen(MessageDialog("Keys of a terminal", text))
 
     async def _hang_up(self, terminal: Terminal) -> None:
         """Asks while a shell listens, as what it runs ends with it."""

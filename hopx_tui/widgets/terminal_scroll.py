@@ -2,15 +2,30 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from enum import Enum
+from types import MappingProxyType
 
 from hopx_tui.widgets.terminal_selection import Grain, Point, Selection, columns_of, find
 from hopx_tui.widgets.terminal_view import Match, Viewport
 
-__all__ = ["ScrollMode", "ScrollOutcome"]
+__all__ = ["SCROLL_KEYS", "ScrollMode", "ScrollOutcome"]
 
 SEARCHED_LINES_AT_ONCE = 200_000
+SCROLL_KEYS: Mapping[str, str] = MappingProxyType(
+    {
+        "j k arrows": "move by a line, h l by a column",
+        "PgUp PgDn": "by a page; ctrl+u ctrl+d by half of one",
+        "g G": "to the beginning, to the end",
+        "{ }": "to the prompt before, to the next one",
+        "/ n N": "search, next match upwards, downwards",
+        "v V ctrl+v": "pick text, lines, a block",
+        "y enter": "copy what is picked and go back",
+        "o": "open the link, or copy it",
+        "q": "back to the program; esc unpicks first",
+    }
+)
+"""The keys of scroll mode, for people."""
 
 
 class ScrollOutcome(Enum):
