@@ -268,7 +268,7 @@ def test_the_engine_is_killed(machine: Machine, level: str, needs_level: Callabl
     screen.wait(r"^last words$")
     sleeper = wait_for(lambda: process_of("sleep", "7531"), "the sleeper")
     os.kill(machine.engine()["pid"], signal.SIGKILL)
-    screen.wait(r"enter reconnects · \w")
+    screen.wait(r"enter reconnects( now, else in \d+ s)? · \w")
     screen.wait(r"^last words$")
     wait_for(lambda: not sleeper.exists(), "the end of the sandbox's processes")
     wait_for(lambda: not processes_in(machine), "the end of all processes of the engine")

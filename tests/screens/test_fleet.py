@@ -538,7 +538,8 @@ async def test_readonly_drops_every_dangerous_key(cloud: FakeCloud, tmp_path: Pa
                 await board.press("enter")
             if tab == "3":
                 assert "download" in offered
-            assert not board.pane(TerminalPane)._terminals
+            assert board.pane(TerminalPane).current is None
+            assert not board.pane(TerminalPane).open_shells
             await board.press("colon")
             await board.asked("CommandLine")
             await board.misses("Create a sandbox", "Kill the sandbox")
