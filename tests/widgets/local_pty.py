@@ -41,7 +41,7 @@ class LocalPtyLink:
         fcntl.ioctl(slave, termios.TIOCSWINSZ, struct.pack("HHHH", rows, cols, 0, 0))
         environment = {
             "PATH": os.environ["PATH"],
-            "HOME": "/nonexistent",
+            "HOME": "/dev/null",
             "TERM": "xterm-256color",
             "COLORTERM": "truecolor",
             "LANG": "C.UTF-8",
