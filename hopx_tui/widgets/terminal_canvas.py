@@ -113,7 +113,7 @@ class Canvas:
             strip = book.fresh_strip(row, screen.columns)
         if scroll is not None:
             for match in scroll.matches(number):
-                ink = inks.current_match if match == scroll.found else inks.match
+                ink = inks.current_match if match in scroll.found else inks.match
                 strip = overlay(strip, match.start, match.end, ink)
         span = self._picked.span(number, screen.columns)
         if span is not None:

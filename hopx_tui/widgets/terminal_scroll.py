@@ -6,7 +6,8 @@ from collections.abc import Callable, Mapping
 from enum import Enum
 from types import MappingProxyType
 
-from hopx_tui.widgets.terminal_selection import Grain, Point, Selection, columns_of, find
+from hopx_tui.widgets.terminal_search import Hit, Search
+from hopx_tui.widgets.terminal_selection import Grain, Point, Selection, columns_of
 from hopx_tui.widgets.terminal_view import Match, Viewport
 
 __all__ = ["SCROLL_KEYS", "ScrollMode", "ScrollOutcome"]
@@ -60,8 +61,9 @@ class ScrollMode:
         self._width = width
         self.at = at
         self.typing: str | None = None
-        self.needle = ""
-        self.found: Match | None = None
+        self._looking: Search | None = None
+        self._hit: Hit | None = None
+        self._count = (0, 0)
         self.complaint: str | None = None
 
     def begin_search(self) -> None:
@@ -76,11 +78,26 @@ class ScrollMode:
         if self.complaint is not None:
             return f" {self.complaint} "
         keys = "y copies" if self._selection.active else "v picks"
+        if self._hit is not None and not self._selection.active:
+            at, total = self._count
+            return f" {self.needle}: {at:,} of {total:,} · n next · N back · v picks · q leaves "
         return f" scroll: j k PgUp PgDn g G move · / n N search · {keys} · q leaves "
 
+    @property
+    def needle(self) -> str:
+        """What is looked for; empty if nothing is."""
+        return self._looking.needle if self._looking is not None else ""
+
+    @property
+    def found(self) -> Hit:
+        """The place that was gone to last, row by row."""
+        return self._hit or ()
+
     def matches(self, number: int) -> list[Match]:
-        """Hits of the search in one line, for highlighting."""
-        return find(self._viewport, number, self.needle) if self.needle else []
+        """The columns of one row that belong to places of the search, for highlighting."""
+        if self._looking is None:
+            return []
+        return [match for hit in self._looking.hits(number) for match in hit if match.line == number]
 
     def key(self, key: str, character: str | None) -> ScrollOutcome:
         """Handle one key (Textual's name of it and its character)."""
@@ -173,7 +190,7 @@ class ScrollMode:
         elif key == "enter":
             self.typing = None
             if typed:
-                self.needle = typed
+                self._looking, self._hit = Search(self._viewport, typed), None
             self._search(up=True)
         elif key == "backspace":
             self.typing = typed[:-1] if typed else None
@@ -181,20 +198,13 @@ class ScrollMode:
             self.typing = typed + character
 
     def _search(self, *, up: bool) -> None:
-        if not self.needle:
+        if self._looking is None:
             return
-        here = (self.at.line, self.at.column) if self.found is not None else (self.at.line, self._width())
-        step = -1 if up else 1
-        number = self.at.line
-        for _ in range(SEARCHED_LINES_AT_ONCE):
-            if not self._viewport.first <= number < self._viewport.end:
-                break
-            hits = find(self._viewport, number, self.needle)
-            for hit in reversed(hits) if up else hits:
-                place = (hit.line, hit.start)
-                if (place < here) if up else (place > here):
-                    self.found = hit
-                    self._go(Point(hit.line, hit.start))
-                    return
-            number += step
-        self.complaint = f"not found: {self.needle}"
+        column = self.at.column if self._hit is not None else self._width()
+        hit = self._looking.next(self.at.line, column, up=up)
+        if hit is None:
+            self.complaint = f"not found: {self.needle}" if self._hit is None else f"no more {self.needle} that way"
+            return
+        self._hit = hit
+        self._count = self._looking.count(hit)
+        self._go(Point(hit[0].line, hit[0].start))

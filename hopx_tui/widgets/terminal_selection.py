@@ -8,9 +8,9 @@ from enum import Enum
 
 from rich.cells import get_character_cell_size
 
-from hopx_tui.widgets.terminal_view import Match, Viewport
+from hopx_tui.widgets.terminal_view import Viewport
 
-__all__ = ["Grain", "Point", "Selection", "columns_of", "find", "link_at"]
+__all__ = ["Grain", "Point", "Selection", "columns_of", "link_at"]
 
 # Where a URL ends is a guess: brackets and points at its end belong to the sentence around it.
 _URL = re.compile(r"(?:https?|file)://[^\s<>\"'`]*[^\s<>\"'`.,;:!?)\]}]")
@@ -44,23 +44,6 @@ def columns_of(text: str) -> list[int]:
         at += get_character_cell_size(char)
     columns.append(at)
     return columns
-
-
-def find(viewport: Viewport, number: int, needle: str) -> list[Match]:
-    """All places of a text in one line; letter case counts only where the needle has capitals."""
-    text = viewport.text(number)
-    hay = text if needle != needle.lower() else text.lower()
-    if not needle or needle not in hay:
-        return []
-    if len(hay) != len(text):  # lower() may change the length of a few scripts' letters
-        hay = text
-    columns = columns_of(text)
-    matches = []
-    at = hay.find(needle)
-    while at >= 0:
-        matches.append(Match(number, columns[at], columns[at + len(needle)]))
-        at = hay.find(needle, at + len(needle))
-    return matches
 
 
 def link_at(viewport: Viewport, at: Point) -> str | None:

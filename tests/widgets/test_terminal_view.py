@@ -7,7 +7,8 @@ import pytest
 from hopx_tui.vt.screen import VTScreen
 from hopx_tui.vt.stream import VTStream
 from hopx_tui.widgets.terminal_scroll import ScrollMode, ScrollOutcome
-from hopx_tui.widgets.terminal_selection import Grain, Point, Selection, columns_of, find, link_at
+from hopx_tui.widgets.terminal_search import Search
+from hopx_tui.widgets.terminal_selection import Grain, Point, Selection, columns_of, link_at
 from hopx_tui.widgets.terminal_view import Match, Viewport
 
 
@@ -128,11 +129,30 @@ def test_a_line_is_taken_with_all_its_wrapped_parts():
 
 def test_search_is_smart_about_case():
     bench = Bench("Error error ERROR 日error")
-    assert [match.start for match in find(bench.view, 0, "error")] == [0, 6, 12]
+    assert [hit[0].start for hit in Search(bench.view, "error").hits(0)] == [0, 6, 12, 0]
     bench = Bench("日Error error", columns=40)
-    assert find(bench.view, 0, "Error") == [Match(0, 2, 7)]
-    assert find(bench.view, 0, "") == []
-    assert find(Bench("İ x").view, 0, "x") == [Match(0, 2, 3)]
+    assert Search(bench.view, "Error").hits(0) == [(Match(0, 2, 7),)]
+    assert Search(bench.view, "").hits(0) == []
+    assert Search(Bench("İ x").view, "x").hits(0) == [(Match(0, 2, 3),)]
+
+
+def test_search_goes_over_wrapped_lines():
+    bench = Bench("0123456789abcdefghijklmnopqrstuvwxyz日本0123\r\nplain abc", columns=20, lines=6)
+    search = Search(bench.view, "jklm")
+    assert search.hits(0) == search.hits(1) == [(Match(0, 19, 20), Match(1, 0, 3))]
+    assert search.hits(3) == []
+    wide = Search(bench.view, "z日本0")
+    assert wide.hits(2) == [(Match(1, 15, 20), Match(2, 0, 1))]
+    hit = Search(bench.view, "abc").next(4, 0, up=True)
+    assert hit == (Match(3, 6, 9),)
+    assert Search(bench.view, "abc").count(hit) == (2, 2)
+    mode = bench.scroll_mode()
+    press(mode, "/", *"jklm", "enter")
+    assert mode.at == Point(0, 19)
+    assert mode.matches(1) == [Match(1, 0, 3)]
+    assert "jklm: 1 of 1" in mode.note
+    press(mode, "n")
+    assert "no more jklm that way" in mode.note
 
 
 def test_scroll_mode_moves():
@@ -179,11 +199,12 @@ def test_scroll_mode_searches_up_and_down():
     press(mode, "/", "x", "escape")
     assert mode.needle == ""
     press(mode, "/", "2", "enter")
-    assert mode.found == Match(29, 5, 6)
+    assert mode.found == (Match(29, 5, 6),)
+    assert "2: 13 of 13" in mode.note
     press(mode, "n", "n")
-    assert mode.found == Match(27, 5, 6)
+    assert mode.found == (Match(27, 5, 6),)
     press(mode, "N")
-    assert mode.found == Match(28, 5, 6)
+    assert mode.found == (Match(28, 5, 6),)
     assert mode.matches(22) == [Match(22, 5, 6), Match(22, 6, 7)]
     press(mode, "/")
     assert "/▏" in mode.note
