@@ -136,7 +136,10 @@ class TemplateResources(Model, frozen=True, gc=False):
 
 
 class Template(Model, frozen=True, gc=False):
-    """Something sandboxes are made from. `unavailable_reason` says why it cannot be used here, or is None."""
+    """Something sandboxes are made from. `unavailable_reason` says why it cannot be used here, or is None.
+
+    `progress`: how far the engine is with preparing it, None when that is no matter (the local engine tells it).
+    """
 
     WHOLE: ClassVar[frozenset[str]] = frozenset({"id", "name"})
 
@@ -152,6 +155,7 @@ class Template(Model, frozen=True, gc=False):
     default_resources: TemplateResources | None = None
     features: list[Name] = []
     unavailable_reason: Prose | None = None
+    progress: Prose | None = None
 
 
 class TemplateList(Model, frozen=True, gc=False):

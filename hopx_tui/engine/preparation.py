@@ -58,6 +58,10 @@ class Preparation:
             return f"Its Python environment could not be built: {self._build.error_message}"
         return None
 
+    def progress(self) -> str | None:
+        """What is being done right now; None while nothing is."""
+        return (self._build.current_step or "beginning") if self.building and self._build is not None else None
+
     def note(self) -> str:
         """A sentence on how far it is; empty when it is ready."""
         if self.ready:

@@ -180,6 +180,7 @@ class Catalogue:
             "created_at": rfc3339(saved.created_at) if saved is not None else BUILT_IN_DATE,
             "updated_at": rfc3339(saved.updated_at) if saved is not None else BUILT_IN_DATE,
             "unavailable_reason": reason,
+            "progress": self._preparation.progress() if template.environment else None,
         }
 
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import Callable
+from contextlib import suppress
 
 from hopx_tui.api.control import ControlPlane
 from hopx_tui.api.errors import ApiError
@@ -45,10 +46,17 @@ class Session:
         except ApiError:
             self.health = None
 
-    async def templates(self) -> list[Template]:
-        """What sandboxes can be made from; asked for once and then kept. Raises ApiError."""
+    async def templates(self, *, patience: float | None = None) -> list[Template]:
+        """What sandboxes can be made from. Raises ApiError.
+
+        `patience`: ask again, and give what is known if there is no answer within so many seconds; None: ask only once.
+        """
         if self._templates is None:
             self._templates = await self.control.list_templates()
+        elif patience is not None:
+            with suppress(ApiError, TimeoutError):
+                async with asyncio.timeout(patience):
+                    self._templates = await self.control.list_templates()
         return self._templates
 
     async def _prepare(self) -> None:

@@ -2,16 +2,19 @@
 
 from __future__ import annotations
 
+import asyncio
 import time
-from collections.abc import Awaitable, Sequence
+from collections.abc import Awaitable, Iterator, Sequence
 from typing import Any
 
 from textual.app import App
 
 from hopx_tui import format as fmt
-from hopx_tui.api.errors import ApiError
+from hopx_tui.api.errors import ApiError, Conflict
+from hopx_tui.api.models import Sandbox
 from hopx_tui.live.fleet import CreateSpec, Row, seconds_left
 from hopx_tui.live.session import Session
+from hopx_tui.screens.activity import Activity, Step
 from hopx_tui.widgets.dialogs import ChoiceDialog, ConfirmDialog, InputDialog
 
 EXTENSIONS: tuple[tuple[str, str, int], ...] = (
@@ -21,25 +24,57 @@ EXTENSIONS: tuple[tuple[str, str, int], ...] = (
     ("1440", "1 day from now", 86_400),
 )
 
+_FOLLOW_SECONDS = 2.0
+_LONGEST_PREPARATION = 900.0
+
 
 class SandboxActions:
     """Each method acts on the rows it was given: the list may move under an open dialog, the target may not."""
 
-    def __init__(self, app: App[Any], session: Session) -> None:
+    def __init__(self, app: App[Any], session: Session, activity: Activity) -> None:
         self._app = app
+        self._activity = activity
         self._session = session
         self._fleet = session.fleet
 
     async def create(self, spec: CreateSpec) -> str | None:
         """Create; the id of the new sandbox, or None when it failed."""
         began = time.monotonic()
-        try:
-            sandbox = await self._fleet.create(spec)
-        except ApiError as error:
-            self.fail(error)
-            return None
+        with self._activity.during(f"creating from {spec.template}") as step:
+            following = asyncio.create_task(self._follow(spec.template, step))
+            try:
+                sandbox = await self._create(spec)
+            except ApiError as error:
+                self.fail(error)
+                return None
+            finally:
+                following.cancel()
+                await asyncio.gather(following, return_exceptions=True)
         self._app.notify(f"Created in {fmt.duration(time.monotonic() - began)}.", markup=False, timeout=3)
         return sandbox.id
+
+    async def _create(self, spec: CreateSpec) -> Sandbox:
+        """Create, however long the template has to be prepared first. Raises ApiError."""
+        until = time.monotonic() + _LONGEST_PREPARATION
+        while True:
+            try:
+                return await self._fleet.create(spec)
+            except Conflict:
+                if time.monotonic() > until or await self._progress(spec.template) is None:
+                    raise
+
+    async def _follow(self, template: str, step: Step) -> None:
+        """Tell how far the preparation of a template is."""
+        while True:
+            await asyncio.sleep(_FOLLOW_SECONDS)
+            step.detail = await self._progress(template) or ""
+
+    async def _progress(self, name: str) -> str | None:
+        try:
+            template = await self._session.control.get_template(name)
+        except ApiError:
+            return None
+        return template.progress
 
     async def allow_unisolated(self) -> bool:
         """At level none: ask once, before the first sandbox, whether code may run as the person."""
@@ -54,7 +89,7 @@ class SandboxActions:
 
     async def pause_or_resume(self, rows: Sequence[Row]) -> None:
         """Running ones are paused, paused ones go on; the others are named."""
-        for row in rows:
+        for row in self._each("pausing", rows):
             if row.status == "running":
                 await self._do(self._fleet.pause(row.id))
             elif row.status == "paused":
@@ -76,7 +111,7 @@ class SandboxActions:
         choice = await self._app.push_screen_wait(
             ChoiceDialog(_title("What about", rows), options, selected="start" if all_stopped else "stop")
         )
-        for row in rows if choice else ():
+        for row in self._each(f"{choice}ing" if choice != "stop" else "stopping", rows) if choice else ():
             if choice in ("stop", "restart") and row.status != "stopped":
                 stopped = await self._do(self._fleet.stop(row.id))
                 if not stopped:
@@ -101,7 +136,7 @@ class SandboxActions:
             if not answer:
                 return
             seconds = round(float(answer) * 60)
-        for row in rows:
+        for row in self._each("extending", rows):
             await self._do(self._fleet.extend(row.id, seconds))
 
     async def kill(self, rows: Sequence[Row]) -> list[str]:
@@ -128,7 +163,14 @@ class SandboxActions:
             )
         if not await self._app.push_screen_wait(dialog):
             return []
-        return [row.id for row in rows if await self._do(self._fleet.kill(row.id))]
+        return [row.id for row in self._each("killing", rows) if await self._do(self._fleet.kill(row.id))]
+
+    def _each(self, doing: str, rows: Sequence[Row]) -> Iterator[Row]:
+        """The rows one after the other, with a word on how far it is."""
+        with self._activity.during(doing) as step:
+            for number, row in enumerate(rows, 1):
+                step.detail = f"{row.label}, {number} of {len(rows)}"
+                yield row
 
     async def _do(self, call: Awaitable[None]) -> bool:
         try:

@@ -13,6 +13,9 @@ from hopx_tui.live.session import Session
 from hopx_tui.screens.actions import SandboxActions
 from hopx_tui.screens.create import CreateDialog
 
+_PATIENCE = 0.4
+"""Seconds that the form may wait for templates that were built since."""
+
 
 @dataclass(frozen=True)
 class Created:
@@ -47,7 +50,7 @@ class Creation:
     async def ask_and_create(self) -> Created | None:
         """None when the person changed their mind or it failed; the failure was told then."""
         try:
-            templates = await self._session.templates()
+            templates = await self._session.templates(patience=_PATIENCE)
         except ApiError as error:
             self._actions.fail(error)
             return None

@@ -25,6 +25,7 @@ from hopx_tui.panes.overview import OverviewPane
 from hopx_tui.panes.sandboxes import SandboxesPane
 from hopx_tui.panes.terminal import TerminalPane
 from hopx_tui.screens.actions import SandboxActions
+from hopx_tui.screens.activity import Activity
 from hopx_tui.screens.commands import Commands, parse_rate
 from hopx_tui.screens.creation import Creation
 from hopx_tui.screens.event_lines import event_lines
@@ -122,12 +123,12 @@ class FleetScreen(Screen[None]):
         self._readonly = readonly
         self._ascii = ascii_only
         self._chord = chord
-        self._actions = SandboxActions(self.app, session)
         self._sandboxes = SandboxesPane(session, readonly=readonly)
         self._view = SandboxView(context)
         self._header = Line(id="header")
         self._banner = Line(id="banner")
         self._hints = HintBar(id="hints")
+        self._actions = SandboxActions(self.app, session, Activity(self._hints.set_note, self.set_interval))
         self._creation = Creation(
             self.app,
             session,

@@ -8,8 +8,8 @@ from rich.segment import Segment
 from textual.strip import Strip
 from textual.widget import Widget
 
-from hopx_tui.format import cell_width
-from hopx_tui.widgets.palette import Palette
+from hopx_tui.format import cell_width, truncate
+from hopx_tui.widgets.palette import Palette, ascii_only
 
 Hint = tuple[str, str]
 """A key as shown and its label."""
@@ -31,6 +31,13 @@ class HintBar(Widget):
         super().__init__(id=id)
         self._last = last
         self._hints: tuple[Hint, ...] = ()
+        self._note = ""
+
+    def set_note(self, text: str) -> None:
+        """What is under way, at the right end, before any hint; "" takes it away."""
+        if text != self._note:
+            self._note = text
+            self.refresh()
 
     def set_hints(self, hints: Sequence[Hint], *, last: Hint | None = HELP) -> None:
         """Replace the hints, most useful first; `last` is None where help cannot be reached."""
@@ -54,6 +61,10 @@ class HintBar(Widget):
         width = self.size.width
         ground, palette = self.rich_style, Palette.of(self.app)
         key_style, label_style = ground + palette.style("key"), ground + palette.style("muted")
+        note = truncate(self._note, max(0, width - _GAP), ellipsis="~" if ascii_only(self.app) else "…")
+        room = width
+        if note:
+            width -= cell_width(note) + _GAP
         last = () if self._last is None else (self._last,)
         reserved = sum(_width(hint) - _GAP for hint in last)
         segments: list[Segment] = [Segment(" ", ground)]
@@ -64,7 +75,10 @@ class HintBar(Widget):
                 continue
             segments += [Segment(hint[0], key_style), Segment(f" {hint[1]}  ", label_style)]
             used += _width(hint)
-        return Strip(segments).adjust_cell_length(width, ground)
+        strip = Strip(segments).adjust_cell_length(width, ground)
+        if not note:
+            return strip
+        return Strip([*strip, Segment(f" {note} ", ground + palette.style("warn"))]).adjust_cell_length(room, ground)
 
 
 def _width(hint: Hint) -> int:
