@@ -27,6 +27,9 @@ class Environment:
     def note(self):
         return "Nearly." if self.building else ""
 
+    def progress(self):
+        return "installing" if self.building else None
+
     def outfit(self):
         return Outfit(shown={"/run/x": "/real"}, path=("/run/x/bin",))
 
