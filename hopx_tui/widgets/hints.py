@@ -61,7 +61,7 @@ class HintBar(Widget):
         width = self.size.width
         ground, palette = self.rich_style, Palette.of(self.app)
         key_style, label_style = ground + palette.style("key"), ground + palette.style("muted")
-        note = truncate(self._note, max(0, width - _GAP), ellipsis="~" if ascii_only(self.app) else "…")
+        note = truncate(self._note, max(0, width * 2 // 3), ellipsis="~" if ascii_only(self.app) else "…")
         room = width
         if note:
             width -= cell_width(note) + _GAP
