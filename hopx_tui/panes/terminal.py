@@ -4,26 +4,36 @@ from __future__ import annotations
 
 import itertools
 from collections.abc import Mapping
+from pathlib import Path
 from types import MappingProxyType
 from typing import ClassVar
 
 from textual.app import ComposeResult
 from textual.binding import BindingType
 from textual.message import Message
+from textual.widget import Widget
 from textual.widgets import ContentSwitcher, Static
 
 from hopx_tui import format as fmt
 from hopx_tui.api.errors import ApiError, Closed
-from hopx_tui.panes.base import Pane, PaneContext
+from hopx_tui.panes.base import Pane, PaneContext, sentence
 from hopx_tui.widgets.dialogs import ConfirmDialog, MessageDialog
 from hopx_tui.widgets.keys import Key
 from hopx_tui.widgets.line import Line
 from hopx_tui.widgets.palette import ascii_only
 from hopx_tui.widgets.terminal import Terminal
 from hopx_tui.widgets.terminal_link import TtyLink
+from hopx_tui.widgets.terminal_recorder import Recorder, RecorderError, start_recording
 from hopx_tui.widgets.terminal_state import Connected, Exited, Lost
 
-CHORDS: Mapping[str, str] = MappingProxyType({"z": "zoom the pane", "x": "close the terminal", "?": "list these keys"})
+CHORDS: Mapping[str, str] = MappingProxyType(
+    {
+        "z": "zoom the pane",
+        "R": "record into a file, or stop that",
+        "x": "close the terminal",
+        "?": "list these keys",
+    }
+)
 """Keys after the chord that this pane answers; the terminal itself answers esc, d, [ and /."""
 
 
@@ -64,6 +74,7 @@ class TerminalPane(Pane):
         self._chord = context.chord
         self._terminals: dict[str, Terminal] = {}
         self._titles: dict[str, str] = {}
+        self._recorders: dict[str, Recorder] = {}
         self._numbers = itertools.count(1)
 
     def content(self) -> ComposeResult:
@@ -87,6 +98,15 @@ class TerminalPane(Pane):
 
     def on_mount(self) -> None:
         self._show_current()
+
+    def on_unmount(self) -> None:
+        for sandbox_id in list(self._recorders):
+            self._finish_recording(sandbox_id)
+
+    def tick(self) -> None:
+        super().tick()
+        if self._recorders:
+            self._show_title()
 
     def focus_content(self) -> None:
         terminal = self.current
@@ -148,6 +168,7 @@ class TerminalPane(Pane):
 
     async def forget(self, sandbox_id: str) -> None:
         """Its terminal goes, with the shell in it."""
+        self._finish_recording(sandbox_id)
         terminal = self._terminals.pop(sandbox_id, None)
         self._titles.pop(sandbox_id, None)
         if terminal is not None:
@@ -181,21 +202,26 @@ class TerminalPane(Pane):
             keys = [("esc leaves  z zoom  [ scroll  / search  ? list", "key")]
         else:
             keys = [(f"{self._chord} esc leaves", "key" if terminal.has_focus else "faint")]
-        self._title.set_parts([(name, "title"), (word, "warn")], keys)
+        left = [(name, "title"), (word, "warn")]
+        if (recorder := self._recorders.get(row.id)) is not None:
+            left.append((f"  ● REC {fmt.countdown(recorder.seconds)}", "alert"))
+        self._title.set_parts(left, keys)
 
     # -- what terminals say
 
     def on_terminal_state_changed(self, message: Terminal.StateChanged) -> None:
         message.stop()
+        if isinstance(message.state, Exited | Lost):
+            code = message.state.code if isinstance(message.state, Exited) else None
+            self._finish_recording(self._sandbox_of(message.terminal), code)
         self._show_title()
         if isinstance(message.state, Lost):
             self.session.fleet.refresh_list()  # the sandbox may be gone: the list should say so soon
 
     def on_terminal_title_changed(self, message: Terminal.TitleChanged) -> None:
         message.stop()
-        for sandbox_id, terminal in self._terminals.items():
-            if terminal is message.terminal:
-                self._titles[sandbox_id] = message.title or "shell"
+        if sandbox_id := self._sandbox_of(message.terminal):
+            self._titles[sandbox_id] = message.title or "shell"
         self._show_title()
 
     def on_terminal_chord_pending(self, message: Terminal.ChordPending) -> None:
@@ -210,12 +236,15 @@ class TerminalPane(Pane):
         message.stop()
         if message.key == "z":
             self.post_message(self.ZoomRequested())
-        elif message.key == "x":
-            for sandbox_id, terminal in self._terminals.items():
-                if terminal is message.terminal:
-                    self.run_worker(self._hang_up(sandbox_id), name="close terminal")
         elif message.key == "?":
             self._list_chords()
+        elif sandbox_id := self._sandbox_of(message.terminal):
+            work = self._hang_up(sandbox_id) if message.key == "x" else self._record(sandbox_id)
+            self.run_worker(work, name=f"chord {message.key}")
+
+    def _sandbox_of(self, terminal: Widget) -> str:
+        """Whose terminal it is; '' when it is nobody's any more."""
+        return next((found for found, other in self._terminals.items() if other is terminal), "")
 
     def _list_chords(self) -> None:
         lines = {"esc, d": "leave the terminal", "[": "scroll, select and copy", "/": "search", **CHORDS}
@@ -231,6 +260,58 @@ class TerminalPane(Pane):
                 return
         await self.forget(sandbox_id)
         self.focus_content()
+
+    # -- recording
+
+    async def _record(self, sandbox_id: str) -> None:
+        """Begin a recording, or end the one that runs."""
+        if sandbox_id in self._recorders:
+            self._finish_recording(sandbox_id)
+            return
+        fleet, terminal = self.session.fleet, self._terminals[sandbox_id]
+        agent, row = fleet.agent(sandbox_id), fleet.row(sandbox_id)
+        if agent is None or row is None or not isinstance(terminal.state, Connected):
+            terminal.hint("nothing to record: no shell listens")
+            return
+        try:
+            variables = await agent.env()
+        except ApiError as error:
+            text = f"Not recording: which values are secret, and stay out of the file, is not known. {sentence(error)}"
+            self.app.notify(text, severity="error", timeout=10)
+            return
+        if self._terminals.get(sandbox_id) is not terminal or sandbox_id in self._recorders:
+            return  # closed, or begun by a second key, meanwhile
+
+        def failed(why: str) -> None:
+            self._recorders.pop(sandbox_id, None)
+            terminal.record(None)
+            self._show_title()
+            self.app.notify(why, severity="error", timeout=10)
+
+        folder = self.context.downloads or Path.home() / "Downloads"
+        given = fleet.values_given(sandbox_id)
+        try:
+            recorder = start_recording(terminal.vt, folder, row.label, variables, given, on_failure=failed)
+        except RecorderError as error:
+            self.app.notify(str(error), severity="error", timeout=10)
+            return
+        self._recorders[sandbox_id] = recorder
+        terminal.record(recorder.output, recorder.resize)
+        self._show_title()
+
+    def _finish_recording(self, sandbox_id: str, exit_code: int | None = None) -> None:
+        """End the recording of a terminal, if one runs, and say where it is."""
+        recorder = self._recorders.pop(sandbox_id, None)
+        if recorder is None:
+            return
+        self._terminals[sandbox_id].record(None)
+        try:
+            done = recorder.finish(exit_code)
+        except RecorderError as error:
+            self.app.notify(str(error), severity="error", timeout=10)
+        else:
+            self.app.notify(f"Recorded {fmt.duration(done.seconds)}, {fmt.size(done.size)}: {done.path}", timeout=8)
+        self._show_title()
 
     def on_terminal_rang(self, message: Terminal.Rang) -> None:
         message.stop()

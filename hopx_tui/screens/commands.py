@@ -29,6 +29,7 @@ class Commands:
                 self.listed.append(Command(line.label, line.sentence, line.keys))
         self.listed += [Command(pane.NAME.lower(), pane.HELP, str(index + 1)) for index, pane in enumerate(panes)]
         self.listed.append(Command("rate", "How often to ask: rate 5s"))
+        self.listed.append(Command("play", "Play a recording of a terminal: play FILE"))
 
     def pane(self, command: Command | None) -> int | None:
         """The index of the tab that a command names."""

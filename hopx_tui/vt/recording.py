@@ -75,6 +75,10 @@ class Recording:
         self.damage: CastError | None = None
         self._marks = [self.start]
 
+    def close(self) -> None:
+        """Close the file."""
+        self._file.close()
+
     def scan(self) -> Iterator[float]:
         """Learn the length and the markers; yields the share of the file that was read after each piece."""
         mark = self.start
@@ -220,18 +224,20 @@ class Recording:
     def _events_of(self, values: list[object], mark: Mark) -> list[Event]:
         """One event for each value; what is most usual is taken in the quickest way."""
         events: list[Event] = []
+        append = events.append
         at, line, version = mark.at, mark.line, self.header.version
         for value in values:
             line += 1
-            match value:
-                case [float(time), "o", str(data)] if 0 <= time <= MAX_SECONDS:
+            if type(value) is list and len(value) == 3 and value[1] == OUTPUT:
+                time, _, data = value
+                if type(time) is float and type(data) is str and 0 <= time <= MAX_SECONDS:
                     told = round(time * MICROSECONDS)
                     at = at + told if version == 3 else max(at, told)
-                    events.append(Event(at, OUTPUT, data))
-                case _:
-                    event = event_of(value, line, at, version)
-                    at = event.at
-                    events.append(event)
+                    append(Event(at, OUTPUT, data))
+                    continue
+            event = event_of(value, line, at, version)
+            at = event.at
+            append(event)
         return events
 
 

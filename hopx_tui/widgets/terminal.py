@@ -107,6 +107,7 @@ class Terminal(TerminalMessages, PointerPane, can_focus=True):
         self._canvas = Canvas(self.vt, self.viewport, self.picked)
         self._inks: Inks | None = None
         self._sized = False
+        self._resized: Callable[[int, int], None] | None = None
         self._on_view = True
         self._scroll: ScrollMode | None = None
         self._hint_timer: Timer | None = None
@@ -134,9 +135,12 @@ class Terminal(TerminalMessages, PointerPane, can_focus=True):
         if not self._session.send(text):
             self.hint("not sent: the far side does not read")
 
-    def record(self, tap: Callable[[str], None] | None) -> None:
-        """Hand every piece of raw output to ``tap`` as it arrives; None stops that."""
+    def record(
+        self, tap: Callable[[str], None] | None, resized: Callable[[int, int], None] | None = None
+    ) -> None:
+        """Hand every piece of raw output to ``tap`` as it arrives, new sizes to ``resized``; None stops that."""
         self._session.tap = tap
+        self._resized = resized
 
     def paste(self, text: str) -> None:
         """Send text as a paste (bracketed where the program asked for it)."""
@@ -361,6 +365,8 @@ class Terminal(TerminalMessages, PointerPane, can_focus=True):
         self.picked.clear()
         self.viewport.follow()
         self._session.resize(columns, lines)
+        if self._resized is not None:
+            self._resized(columns, lines)
         self._repaint()
 
     def _end_hint(self) -> None:

@@ -15,7 +15,8 @@ from hopx_tui.vt.recording import Recording
 
 PIECES = [
     "plain text", "\r\n", "line\r\n" * 7, "\x1b[31mred\x1b[0m", "\x1b[5;5H", "\x1b[?1049h", "\x1b[?1049l", "日本\u0301",
-    "\x1b7", "\x1b8", "\x1b[2;4r", "\x1b[r", "\x1b[", "1mbold", "\x1b]0;title\x07", "\x1b[6n", "\x1b[?25l", "\x1b[38;2;1;2;3m",
+    "\x1b7", "\x1b8", "\x1b[2;4r", "\x1b[r", "\x1b[", "1mbold", "\x1b]0;title\x07", "\x1b[6n",
+    "\x1b[?25l", "\x1b[38;2;1;2;3m",
     "\x1b(0qqq\x1b(B", "\x1b[2J", "w" * 90, "\x07", "\x1b]52;c;aGk=\x07",
 ]  # fmt: skip
 

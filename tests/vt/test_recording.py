@@ -67,10 +67,9 @@ def test_the_quick_look_and_the_reader_agree(version, monkeypatch):
                 writer.resize(9, 9, now)
         recording = scanned(file.getvalue())
         events = list(recording.events())
-        number, at, want = 0, 0, []
-        for raw in file.getvalue().split(b"\n")[1:]:
-            number += 1
-            event = parse_event(raw + b"\n", number + 1, at, version)
+        at, want = 0, []
+        for number, raw in enumerate(file.getvalue().split(b"\n")[1:], 2):
+            event = parse_event(raw + b"\n", number, at, version)
             if event is not None:
                 want.append(event)
                 at = event.at
