@@ -369,7 +369,8 @@ class Player(Widget, can_focus=True):
 
     def on_resize(self) -> None:
         """Another part of the terminal is in view."""
-        self.refresh()
+        self._painted_screen = None
+        self._frames.request()
         self.post_message(self.Changed())
 
     def notify_style_update(self) -> None:

@@ -20,16 +20,14 @@ def open_recording(path: Path) -> Recording:
     """The recording in a file, its header read. The file stays open until `Recording.close`. Raises PlayError."""
     try:
         descriptor = os.open(path, os.O_RDONLY | os.O_NONBLOCK | os.O_CLOEXEC | os.O_NOCTTY)
-        file = open(descriptor, "rb")  # noqa: SIM115  (the recording closes it)
     except OSError as error:
         raise PlayError(f"{path} cannot be played: {error.strerror or error}.") from None
+    if not stat.S_ISREG(os.fstat(descriptor).st_mode):
+        os.close(descriptor)
+        raise PlayError(f"{path} cannot be played: it is not a regular file.")
+    file = open(descriptor, "rb")  # noqa: SIM115  (the recording closes it)
     try:
-        if not stat.S_ISREG(os.fstat(descriptor).st_mode):
-            raise PlayError(f"{path} cannot be played: it is not a regular file.")
         return Recording(file)
-    except CastError as error:
+    except (CastError, OSError) as error:
         file.close()
         raise PlayError(f"{path} cannot be played: {error}.") from None
-    except BaseException:
-        file.close()
-        raise
