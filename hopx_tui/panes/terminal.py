@@ -202,7 +202,9 @@ class TerminalPane(Pane):
             keys = [("esc leaves  z zoom  [ scroll  / search  ? list", "key")]
         else:
             keys = [(f"{self._chord} esc leaves", "key" if terminal.has_focus else "faint")]
-        left = [(name, "title"), (word, "warn")]
+        left = [(name, "title")]
+        if word:
+            left.append((word, "warn"))
         if (recorder := self._recorders.get(row.id)) is not None:
             left.append((f"  ● REC {fmt.countdown(recorder.seconds)}", "alert"))
         self._title.set_parts(left, keys)

@@ -10,6 +10,7 @@ from hopx_tui.panes import Pane
 from hopx_tui.screens.keytable import sections_of
 from hopx_tui.screens.palette import Command
 
+PLAY = "play a recording"
 _NOT_OFFERED = ("command", "tab(")
 """Actions that make no sense in the command line itself."""
 
@@ -29,7 +30,7 @@ class Commands:
                 self.listed.append(Command(line.label, line.sentence, line.keys))
         self.listed += [Command(pane.NAME.lower(), pane.HELP, str(index + 1)) for index, pane in enumerate(panes)]
         self.listed.append(Command("rate", "How often to ask: rate 5s"))
-        self.listed.append(Command("play", "Play a recording of a terminal: play FILE"))
+        self.listed.append(Command(PLAY, "Show a recorded terminal on a screen of its own; or: play FILE"))
 
     def pane(self, command: Command | None) -> int | None:
         """The index of the tab that a command names."""

@@ -25,7 +25,7 @@ from hopx_tui.panes.overview import OverviewPane
 from hopx_tui.panes.sandboxes import SandboxesPane
 from hopx_tui.panes.terminal import TerminalPane
 from hopx_tui.screens.actions import SandboxActions
-from hopx_tui.screens.commands import Commands, parse_rate
+from hopx_tui.screens.commands import PLAY, Commands, parse_rate
 from hopx_tui.screens.creation import Creation
 from hopx_tui.screens.event_lines import event_lines
 from hopx_tui.screens.fleet_keys import FLEET_KEYS
@@ -468,8 +468,10 @@ class FleetScreen(Screen[None]):
             self.app.exit()
         elif word == "rate":
             self._set_rate(rest)
-        elif word == "play" or (command is not None and command.name == "play"):
-            await self._play(rest.strip() if word == "play" else "")
+        elif command is not None and command.name == PLAY:
+            await self._play("")
+        elif word == "play":
+            await self._play(rest.strip())
         elif (pane := commands.pane(command)) is not None:
             self._go_to_tab(pane)
         elif (found := commands.action(command)) is not None:
