@@ -7,6 +7,7 @@ import traceback
 from pathlib import Path
 from typing import Any
 
+from textual import events
 from textual.app import App
 
 from hopx_tui.format import printable
@@ -49,6 +50,12 @@ class PlayApp(App[None], inherit_bindings=False):
         """Say something in a corner; nothing in it is taken for markup."""
         options["markup"] = False
         super().notify(printable(message, ascii_only=self.ascii_only), **options)
+
+    def on_key(self, event: events.Key) -> None:
+        """ctrl+q leaves from the help too: the search for bindings ends there, but the key comes up to here."""
+        if event.key == "ctrl+q":
+            event.stop()
+            self.exit()
 
     def action_redraw(self) -> None:
         """Something else wrote on the terminal: draw all of it anew."""

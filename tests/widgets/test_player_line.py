@@ -39,7 +39,8 @@ async def test_states():
     assert text.endswith("─┃ 1x")
     assert "‖ paused" in await shown(PlayState(1, 2, speed=0.25))
     assert "■ ended" in await shown(PlayState(2, 2))
-    assert "0.25x  pauses <= 2s  lab\\x1bel" in await shown(PlayState(1, 2, False, 0.25, 2.0, "", "lab\x1bel"), width=90)
+    slow = PlayState(1, 2, False, 0.25, 2.0, "", "lab\x1bel")
+    assert "0.25x  pauses <= 2s  lab\\x1bel" in await shown(slow, width=90)
     assert (await shown(PlayState(1, 2, busy="going there 5%"))).endswith(" going there 5%")
 
 
