@@ -53,7 +53,8 @@ class PlayerScreen(Screen[None]):
             tooltip="Go to the marker before."),
         Key("right_square_bracket", "marker(1)", "next marker", id="player.next_marker", show=False,
             tooltip="Go to the next marker."),
-        Key("slash", "search", "search", id="player.search", tooltip="Search in what was printed."),
+        # With priority, so that what is typed right after it is the search's already.
+        Key("slash", "search", "search", id="player.search", priority=True, tooltip="Search in what was printed."),
         Key("n", "match(1)", "next match", id="player.next_match", show=False,
             tooltip="Go to where the text appears next."),
         Key("N", "match(-1)", "last match", id="player.previous_match", show=False,
@@ -107,6 +108,10 @@ class PlayerScreen(Screen[None]):
         self._header.set_parts(left, right)
 
     # -- keys
+
+    def check_action(self, action: str, parameters: tuple[object, ...]) -> bool | None:
+        """While a search is typed its text may have a slash."""
+        return not (action == "search" and self._player.typing)
 
     def action_pause(self) -> None:
         """Pause or go on."""

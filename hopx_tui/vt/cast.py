@@ -124,8 +124,8 @@ def parse_header(raw: bytes, number: int = 1) -> Header:
         columns, rows, term = terminal.get("cols"), terminal.get("rows"), terminal.get("type")
     stamp, limit = _number(told.get("timestamp")), _number(told.get("idle_time_limit"))
     return Header(
-        _cells(columns, number),
-        _cells(rows, number),
+        _cells(columns, number) or 80,  # 0 where the recorder had no terminal to measure
+        _cells(rows, number) or 24,
         int(version),
         term if isinstance(term, str) else None,
         None if stamp is None else int(stamp),
@@ -208,9 +208,9 @@ def _number(value: object) -> float | None:
 
 
 def _cells(value: object, number: int) -> int:
-    if not isinstance(value, int) or isinstance(value, bool) or value < 1:
+    if not isinstance(value, int) or isinstance(value, bool) or value < 0:
         raise CastError(number, "the header does not tell the size of the terminal")
-    return _clamped(value)
+    return value and _clamped(value)
 
 
 def _clamped(cells: int) -> int:

@@ -59,6 +59,8 @@ async def test_the_keys(empty: FakeCloud, tmp_path: Path, cast: Path) -> None:
         await board.until(lambda: "2x  pauses <= 2s" in line.text)
         await board.press("<", "<")
         await board.until(lambda: "0.5x" in line.text)
+        await board.press("/", *"a/b", "enter")
+        await board.sees("not found: a/b")
         await board.press("/", *"time", "enter")
         await at(50)
         await board.press("/", *"e", "enter")

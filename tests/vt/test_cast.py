@@ -99,6 +99,11 @@ def test_sizes_are_bounded():
     assert (header.columns, header.env, header.timestamp) == (2000, {}, None)
 
 
+def test_a_size_that_was_not_known():
+    header, _ = read_header(io.BytesIO(b'{"version":2,"width":0,"height":0}'))
+    assert (header.columns, header.rows) == (80, 24)
+
+
 @pytest.mark.parametrize(
     ("text", "line", "words"),
     [
@@ -113,7 +118,7 @@ def test_sizes_are_bounded():
         (b'{"version": true}\n', 1, "version 2 or 3"),
         (b'{"version": 3}\n', 1, "size of the terminal"),
         (b'{"version": 3, "term": {"cols": "80", "rows": 24}}\n', 1, "size of the terminal"),
-        (b'{"version": 2, "width": 0, "height": 24}\n', 1, "size of the terminal"),
+        (b'{"version": 2, "width": -1, "height": 24}\n', 1, "size of the terminal"),
         (b'{"version": 2, "width": NaN, "height": 24}\n', 1, "NaN is no number"),
         (b'{"a\xff": 2}\n', 1, "no UTF-8"),
         (b'{"a": ' + b"[" * 100_000 + b"\n", 1, "nested too deeply"),
