@@ -25,7 +25,7 @@ from hopx_tui.panes.overview import OverviewPane
 from hopx_tui.panes.sandboxes import SandboxesPane
 from hopx_tui.panes.terminal import TerminalPane
 from hopx_tui.screens.actions import SandboxActions
-from hopx_tui.screens.commands import PLAY, Commands, parse_rate
+from hopx_tui.screens.commands import PLAY, Commands, begins_to_say, parse_rate
 from hopx_tui.screens.creation import Creation
 from hopx_tui.screens.event_lines import event_lines
 from hopx_tui.screens.fleet_keys import FLEET_KEYS
@@ -468,9 +468,9 @@ class FleetScreen(Screen[None]):
             self.app.exit()
         elif word == "rate":
             self._set_rate(rest)
-        elif command is not None and command.name == PLAY:
+        elif command is not None and command.name == PLAY and begins_to_say(text, command):
             await self._play("")
-        elif word == "play":
+        elif word == PLAY:
             await self._play(rest.strip())
         elif (pane := commands.pane(command)) is not None:
             self._go_to_tab(pane)
