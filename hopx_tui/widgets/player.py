@@ -7,22 +7,17 @@ import time
 from bisect import bisect_left, bisect_right
 from collections.abc import Callable
 
-from rich.style import Style as RichStyle
 from textual import events
-from textual.geometry import Region
 from textual.message import Message
 from textual.strip import Strip
 from textual.widget import Widget
 
 from hopx_tui.vt.playback import Playback
 from hopx_tui.vt.recording import Recording
-from hopx_tui.vt.row import Row
-from hopx_tui.vt.screen import VTScreen
 from hopx_tui.widgets.player_clock import PlayClock
 from hopx_tui.widgets.player_line import PlayerLine, PlayState
+from hopx_tui.widgets.player_picture import Inks, Picture
 from hopx_tui.widgets.terminal_frames import FramePacer, paint_now
-from hopx_tui.widgets.terminal_render import StyleBook, overlay, printable, swapped
-from hopx_tui.widgets.terminal_selection import columns_of
 
 __all__ = ["Player"]
 
@@ -82,15 +77,10 @@ class Player(Widget, can_focus=True):
         self._busy = ""  # work that goes on
         self._notice = ""
         self._typed: str | None = None
-        self._needle = ""
         self._hits: list[int] = []
         self._labels: list[int] = []
         self._frames = FramePacer(self._paint, self._held, fps=fps)
-        self._book = StyleBook(RichStyle())
-        self._painted: list[Row | None] = []
-        self._painted_screen: VTScreen | None = None
-        self._cursor: tuple[int, int] | None = None
-        self._top = 0
+        self._picture = Picture()
 
     # -- what the owner asks
 
@@ -203,8 +193,8 @@ class Player(Widget, can_focus=True):
             self._time.pause()
             self._target = self._hits[number]
             self._changed(f"match {number + 1:,} of {len(self._hits):,}")
-        elif self._needle:
-            self._changed(f"not found: {self._needle}")
+        elif self._picture.needle:
+            self._changed(f"not found: {self._picture.needle}")
 
     # -- keys while a search is typed
 
@@ -219,9 +209,9 @@ class Player(Widget, can_focus=True):
             self._typed = None
         elif event.key == "enter":
             self._typed = None
-            if typed or self._needle:
-                self._needle = typed or self._needle
-                self.run_worker(self._search(self._needle), name="search", group="search", exclusive=True)
+            if typed or self._picture.needle:
+                self._picture.needle = typed or self._picture.needle
+                self.run_worker(self._search(self._picture.needle), name="search", group="search", exclusive=True)
         elif event.key == "backspace":
             self._typed = typed[:-1] if typed else None
         elif event.character is not None and event.character.isprintable():
@@ -369,7 +359,7 @@ class Player(Widget, can_focus=True):
 
     def on_resize(self) -> None:
         """Another part of the terminal is in view."""
-        self._painted_screen = None
+        self._picture.forget()
         self._frames.request()
         self.post_message(self.Changed())
 
@@ -382,90 +372,19 @@ class Player(Widget, can_focus=True):
         """One frame: the lines that changed."""
         if self._playback is None or not self.is_attached:
             return
-        screen = self._playback.screen
-        size = (screen.columns, screen.lines)
-        top = self._clip(screen)
-        cursor = self._cursor_cell(screen)
-        if (
-            screen is not self._painted_screen
-            or len(self._painted) != len(screen.rows)
-            or top != self._top
-            or any(row is not None and row.columns != size[0] for row in self._painted)
-            or self._book.base != self._base(screen)
-        ):
-            self._top, self._cursor, self._painted_screen = top, cursor, screen
-            self._painted = [None] * len(screen.rows)
+        changes = self._picture.changes(self._playback.screen, self.size, self.rich_style)
+        if changes is None:
             self.post_message(self.Changed())
             self.refresh()
+        elif changes:
+            self.refresh(*changes)
         else:
-            dirty = {
-                y for y, (row, old) in enumerate(zip(screen.rows, self._painted, strict=True))
-                if row is not old or row.paint is None
-            }  # fmt: skip
-            if cursor != self._cursor:
-                dirty |= {cell[1] for cell in (cursor, self._cursor) if cell is not None}
-                self._cursor = cursor
-            seen = sorted(y - top for y in dirty if 0 <= y - top < self.size.height)
-            if not seen:
-                return
-            self.refresh(*(Region(0, y, self.size.width, 1) for y in seen))
+            return
         paint_now(self)
-
-    def _clip(self, screen: VTScreen) -> int:
-        """The first row in view: the cursor's row is, when not all are."""
-        height = max(1, self.size.height)
-        if screen.lines <= height:
-            return 0
-        top = min(self._top, screen.lines - height)
-        y = min(screen.cursor.y, screen.lines - 1)
-        return y if y < top else max(top, y - height + 1)
-
-    def _cursor_cell(self, screen: VTScreen) -> tuple[int, int] | None:
-        if not screen.cursor_visible:
-            return None
-        return min(screen.cursor.x, screen.columns - 1), screen.cursor.y
-
-    def _base(self, screen: VTScreen) -> RichStyle:
-        return swapped(self.rich_style) if screen.modes.reverse_screen else self.rich_style
 
     def render_line(self, y: int) -> Strip:
         """Line ``y`` of the window."""
-        width = self.size.width
         outside = self.get_component_rich_style("player--outside")
-        if self._playback is None:
-            return Strip.blank(width, outside)
-        screen = self._playback.screen
-        base = self._base(screen)
-        if base != self._book.base:
-            self._book = StyleBook(base)
-        number = y + self._top
-        if number >= len(screen.rows):
-            return Strip.blank(width, outside)
-        row = screen.rows[number]
-        strip = self._book.strip(row, screen.columns)
-        if number < len(self._painted):
-            self._painted[number] = row
-        strip = self._marked(strip, row)
-        cursor = self._cursor
-        if cursor is not None and cursor[1] == number:
-            strip = overlay(strip, cursor[0], cursor[0] + 1, self._book.cursor(screen.cursor_shape))
-        return strip.crop(0, width) if screen.columns >= width else strip.adjust_cell_length(width, outside)
-
-    def _marked(self, strip: Strip, row: Row) -> Strip:
-        """What was searched for stands out."""
-        needle = self._needle
-        if not needle:
-            return strip
-        text = printable(row.text())
-        if needle == needle.lower():
-            text = text.lower()
-        start = text.find(needle)
-        if start < 0:
-            return strip
-        style = self.get_component_rich_style("player--match")
-        columns = columns_of(text)
-        while start >= 0:
-            end = start + len(needle)
-            strip = overlay(strip, columns[start], columns[end], style)
-            start = text.find(needle, end)
-        return strip
+        inks = Inks(self.rich_style, outside, self.get_component_rich_style("player--match"))
+        screen = self._playback.screen if self._playback is not None else None
+        return self._picture.line(y, screen, self.size.width, inks)
