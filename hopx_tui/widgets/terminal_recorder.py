@@ -24,7 +24,7 @@ __all__ = ["Recorder", "RecorderError", "Summary", "start_recording"]
 
 WRITE_SECONDS = 0.25
 """How long output may wait for the disk."""
-MOST_WAITING = 4 * 1024 * 1024
+MOST_WAITING = 1024 * 1024
 """Bytes that wait for the disk at most; more are written at once, whatever that takes."""
 _NAMES = 1_000
 

@@ -63,7 +63,7 @@ async def stage(recording: Recording, size: tuple[int, int] = (40, 8), **options
     app = Host(player, line)
     async with app.run_test(size=size) as pilot:
         player.focus()
-        await until(lambda: player._playback is not None and player.playing)
+        await until(lambda: player._playback is not None)
         yield Stage(app, player, line, now, pilot)
 
 
