@@ -28,15 +28,12 @@ from hopx_tui.screens.fleet import FleetScreen
 from hopx_tui.screens.start import StartScreen
 from hopx_tui.screens.upgrade import upgrade_dialog
 from hopx_tui.settings import Settings
-from hopx_tui.theme import ANSI_THEME, DEFAULT_THEME, THEMES
+from hopx_tui.theme import ANSI_THEME, THEMES, start_theme
 from hopx_tui.tty.attach import Attached, chord_character, drawn, plain_again
 from hopx_tui.tty.capabilities import detect
 from hopx_tui.tty.clipboard import Clipboard
 from hopx_tui.tty.cursor import DriverCursor
 from hopx_tui.tty.driver import DiffDriver
-
-_FEW_COLORS = ("", "linux", "screen", "dumb", "vt100")
-"""Terminals whose own sixteen colours are all there is."""
 
 _UNISOLATED = "unisolated_allowed"
 _PLAIN_DRIVER = "HOPX_TUI_PLAIN_DRIVER"
@@ -82,7 +79,7 @@ class HopxApp(App[None], inherit_bindings=False):
         *,
         upgrade: Upgrade | None = None,
     ) -> None:
-        self._start_theme = _start_theme(settings, preferences)
+        self._start_theme = start_theme(settings.theme or preferences.theme, os.environ.get("TERM", ""))
         # Textual picks its filter for NO_COLOR now, before any theme is set.
         super().__init__(
             driver_class=None if os.environ.get(_PLAIN_DRIVER) else DiffDriver,
@@ -364,11 +361,3 @@ def _settle() -> None:
     gc.collect()
     gc.freeze()
     gc.set_threshold(20_000, 20, 50)
-
-
-def _start_theme(settings: Settings, preferences: Preferences) -> str:
-    """What was asked for, else what the terminal can show."""
-    wanted = settings.theme or preferences.theme
-    if wanted in {theme.name for theme in THEMES}:
-        return str(wanted)
-    return ANSI_THEME if os.environ.get("TERM", "") in _FEW_COLORS else DEFAULT_THEME

@@ -32,6 +32,8 @@ def main(argv: Sequence[str] | None = None) -> int:
         return _engine(arguments[1:])
     if arguments[:1] == ["doctor"]:
         return _engine(arguments)
+    if arguments[:1] == ["play"]:
+        return _play(arguments[1:])
     attaching = arguments[:1] == ["attach"]
     options = (_attach_parser() if attaching else _parser()).parse_args(arguments[attaching:])
     from hopx_tui.settings import SettingsError, resolve
@@ -58,7 +60,8 @@ def _parser() -> argparse.ArgumentParser:
         prog="hopx-tui",
         description="The terminal dashboard for HOPX sandboxes. Without an API key it runs real sandboxes on this "
         "machine, in the local engine.",
-        epilog="`hopx-tui attach ID` gives your own terminal a sandbox's shell. "
+        epilog="`hopx-tui attach ID` gives your own terminal a sandbox's shell; `hopx-tui play FILE` plays a recorded "
+        "terminal. "
         "`hopx-tui engine run|start|stop|status|env|build` handles the local engine (see `hopx-tui engine "
         "--help`); `hopx-tui doctor` says what works on this machine and what to do about the rest. "
         "Environment: HOPX_API_KEY, HOPX_BASE_URL, HOPX_PROFILE, HOPX_TUI_STATE_DIR, NO_COLOR.",
@@ -106,6 +109,47 @@ def _engine(arguments: Sequence[str]) -> int:
     command = engine_argv(*arguments)
     sys.stdout.flush()
     os.execv(command[0], command)
+
+
+def _play(arguments: Sequence[str]) -> int:
+    """Play a recording; needs neither engine nor key."""
+    import argparse
+
+    parser = argparse.ArgumentParser(
+        prog="hopx-tui play",
+        description="Plays the recording of a terminal (asciicast, versions 2 and 3). ? lists the keys.",
+    )
+    parser.add_argument("file", metavar="FILE", type=Path)
+    parser.add_argument("--theme", choices=_THEMES, help="colours; hopx-paper is light, hopx-ansi has 16")
+    parser.add_argument("--ascii", action="store_true", help="draw with ASCII characters only")
+    parser.add_argument("--no-color", action="store_true", help="no colours (as NO_COLOR)")
+    options = vars(parser.parse_args(arguments))
+    from hopx_tui.settings import SettingsError, resolve
+
+    try:
+        # No source is opened: nothing of one may stand in the way.
+        settings = resolve(options | {"local": True, "isolation": "auto"}, os.environ, Path.home())
+    except SettingsError as error:
+        return _complain(str(error), USAGE_ERROR)
+    if not (sys.stdin.isatty() and sys.stdout.isatty()):
+        return _complain("a recording is played on a terminal, and this is none.", USAGE_ERROR)
+    from hopx_tui.tty.capabilities import detect, recommended
+
+    _put(os.environ, recommended(detect(os.environ), os.environ))
+    if not settings.color:
+        os.environ["NO_COLOR"] = "1"
+    from hopx_tui.play import PlayApp
+    from hopx_tui.preferences import Preferences
+    from hopx_tui.screens.player import PlayError
+
+    try:
+        app = PlayApp(options["file"], settings, Preferences(settings.preferences))
+    except PlayError as error:
+        return _complain(str(error), 1)
+    app.run()
+    if app.crash is not None:
+        return _confess(app.crash, settings)
+    return app.return_code or 0
 
 
 def _dashboard(settings: Settings) -> int:

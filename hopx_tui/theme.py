@@ -12,6 +12,10 @@ DEFAULT_THEME = "hopx-night"
 ANSI_THEME = "hopx-ansi"
 
 
+_FEW_COLORS = ("", "linux", "screen", "dumb", "vt100")
+"""Terminals whose own sixteen colours are all there is."""
+
+
 class StateLook(NamedTuple):
     """One state, told three times: by shape, by word and by colour (a role of `ROLES`)."""
 
@@ -310,3 +314,10 @@ ANSI = Theme(
 """The terminal's own sixteen colours and ground: for consoles, `TERM=linux|screen`, and the fewest bytes."""
 
 THEMES: tuple[Theme, ...] = (NIGHT, EMBER, PAPER, ANSI)
+
+
+def start_theme(wanted: str | None, term: str) -> str:
+    """The theme that was asked for, else one that the terminal (its TERM) can show."""
+    if wanted in {theme.name for theme in THEMES}:
+        return str(wanted)
+    return ANSI_THEME if term in _FEW_COLORS else DEFAULT_THEME

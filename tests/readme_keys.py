@@ -14,6 +14,7 @@ from hopx_tui.screens.fleet import FleetScreen
 from hopx_tui.screens.help import HelpScreen
 from hopx_tui.screens.keytable import markdown
 from hopx_tui.screens.palette import CommandLine
+from hopx_tui.screens.player import PlayerScreen
 from hopx_tui.screens.start import StartScreen
 from hopx_tui.widgets.filter_line import FilterLine
 from hopx_tui.widgets.keys import keys_of
@@ -32,6 +33,7 @@ OWNERS: tuple[type[DOMNode], ...] = (
     FilterLine,
     CommandLine,
     CreateDialog,
+    PlayerScreen,
     HelpScreen,
     StartScreen,
 )

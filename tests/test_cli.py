@@ -17,6 +17,7 @@ import pytest
 from hopx_tui import __version__, cli
 from hopx_tui.api.errors import Unreachable
 from hopx_tui.engine_process import EngineAddress, EngineFailed, UpgradeOffer
+from hopx_tui.play import PlayApp
 from hopx_tui.settings import Source
 from tests.screens.running import settings_in
 
@@ -337,3 +338,56 @@ def test_the_doctor_is_the_engines(monkeypatch: pytest.MonkeyPatch) -> None:
     with pytest.raises(SystemExit):
         cli.main(["doctor", "--json"])
     assert called == [[sys.executable, "-m", "hopx_tui.engine", "doctor", "--json"]]
+
+
+# -- play
+
+CAST = '{"version": 2, "width": 20, "height": 4}\n[0.0, "o", "once upon"]\n'
+
+
+def test_playing_needs_a_terminal_and_a_file(tmp_path: Path) -> None:
+    done = command("play", "--help")
+    assert done.returncode == 0
+    assert "asciicast" in done.stdout
+    done = command("play", str(tmp_path / "x"), env={"HOME": str(tmp_path), "HOPX_TUI_ISOLATION": "nonsense"})
+    assert done.returncode == 2
+    assert done.stderr == "hopx-tui: a recording is played on a terminal, and this is none.\n"
+    assert command("play").returncode == 2
+
+
+def test_what_cannot_be_played(home: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    (home / "bad.cast").write_text("hello")
+    assert cli.main(["play", str(home / "absent.cast")]) == 1
+    assert cli.main(["play", str(home / "bad.cast")]) == 1
+    first, second = capsys.readouterr().err.splitlines()
+    assert first.endswith("absent.cast cannot be played: No such file or directory.")
+    assert "line 1: this is no recording" in second
+
+
+def test_playing_is_told_what_was_asked(home: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    made: list[PlayApp] = []
+
+    def run(app: PlayApp) -> None:
+        made.append(app)
+        if len(made) == 2:
+            app.crash = "Traceback: boom"
+
+    monkeypatch.setattr(PlayApp, "run", run)
+    (home / "a.cast").write_text(CAST)
+    (home / ".hopx").mkdir()
+    (home / ".hopx" / "config.yaml").write_text("{ broken")
+    arguments = ["play", str(home / "a.cast"), "--ascii", "--theme", "hopx-paper", "--no-color"]
+    assert cli.main(arguments) == 0
+    assert made[0].ascii_only
+    assert made[0]._start_theme == "hopx-paper"
+    assert os.environ["NO_COLOR"] == "1"
+    assert cli.main(arguments) == 1
+    assert "boom" in (home / "state" / "hopx-tui" / "dashboard.log").read_text()
+
+
+def test_playing_loads_nothing_of_a_source(tmp_path: Path) -> None:
+    program = "import sys, json, hopx_tui.play, hopx_tui.preferences; print(json.dumps(sorted(sys.modules)))"
+    done = subprocess.run([sys.executable, "-c", program], capture_output=True, text=True, check=True, timeout=60)
+    loaded = json.loads(done.stdout)
+    assert {"httpx", "websockets", "msgspec", "aiohttp"}.isdisjoint(loaded)
+    assert not [name for name in loaded if name.startswith(("hopx_tui.api", "hopx_tui.live", "hopx_tui.panes"))]

@@ -15,6 +15,7 @@ from hopx_tui.theme import (
     VARIABLE_DEFAULTS,
     level_role,
     source_look,
+    start_theme,
     state_look,
 )
 
@@ -104,3 +105,11 @@ def test_sources_and_levels():
     assert source_look(True).word == "local"
     assert source_look(False).style == "cloud"
     assert [level_role(value) for value in (None, 3, 70, 90)] == ["muted", "", "warn", "bad"]
+
+
+@pytest.mark.parametrize(
+    ("wanted", "term", "theme"),
+    [("hopx-paper", "linux", "hopx-paper"), ("no such", "xterm", DEFAULT_THEME), (None, "linux", "hopx-ansi")],
+)
+def test_the_theme_to_begin_with(wanted, term, theme):
+    assert start_theme(wanted, term) == theme

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Awaitable, Mapping
+from collections.abc import Awaitable, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Final
 
@@ -42,6 +42,10 @@ class Fleet(Listing):
     is assumed to have worked: rows show what the server answered. All raise `ApiError` when it refused.
     """
 
+    def values_given(self, sandbox_id: str) -> Sequence[str]:
+        """The values of the variables that this dashboard gave the sandbox when it made it."""
+        return self._given.get(sandbox_id, ())
+
     async def create(self, spec: CreateSpec) -> Sandbox:
         """Create and list it at once."""
         started = self._clock()
@@ -64,6 +68,8 @@ class Fleet(Listing):
         finally:
             self.refresh_list()  # a creation that was cut off may have happened all the same
         self._log("create", sandbox.id, f"created {sandbox.id} from {spec.template}", "done", started)
+        if spec.env_vars:
+            self._given[sandbox.id] = tuple(spec.env_vars.values())
         self._learn(sandbox)
         self._publish()
         return sandbox
@@ -109,6 +115,7 @@ class Fleet(Listing):
             self._log(kind, sandbox_id, text, "done", started)
             if kind == "kill":
                 self._forget(sandbox_id)
+                self._given.pop(sandbox_id, None)
             else:
                 await self.reload(sandbox_id)
         finally:

@@ -59,6 +59,7 @@ class Listing:
         self._roster = Roster(source, name_of)
         self._state = FleetState()
         self._visible: tuple[str, ...] = ()
+        self._given: dict[str, tuple[str, ...]] = {}  # id -> the values of variables given when we made it
         self._touched: dict[str, float] = {}  # id -> when an action of ours learnt its state
         self._published_at = float("-inf")
         self._published_state = self._state

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import itertools
 from collections.abc import Mapping
+from pathlib import Path
 from types import MappingProxyType
 from typing import ClassVar
 
@@ -18,6 +19,7 @@ from hopx_tui import format as fmt
 from hopx_tui.api.errors import ApiError
 from hopx_tui.panes.base import Pane, PaneContext
 from hopx_tui.panes.terminal_opener import PREFIX, ShellOpener, left_behind, open_elsewhere
+from hopx_tui.panes.terminal_recordings import Recordings
 from hopx_tui.panes.terminal_tabs import PLAIN_NAME, Tab, Tabs
 from hopx_tui.widgets.dialogs import ChoiceDialog, ConfirmDialog, MessageDialog
 from hopx_tui.widgets.input_dialog import InputDialog
@@ -34,6 +36,7 @@ CHORDS: Mapping[str, str] = MappingProxyType(
         "n": "the next terminal",
         "p": "the one before",
         "1-9": "the terminal of that number",
+        "R": "record into a file, or stop that",
         "a": "attach: the program alone on your terminal",
         "s": "join a shell that is open elsewhere",
         "w": "watch only, and type again",
@@ -104,6 +107,12 @@ class TerminalPane(Pane):
         self._chord = context.chord
         self._tabs: dict[str, Tabs] = {}
         self._openers: dict[Terminal, ShellOpener] = {}
+        self._recordings = Recordings(
+            self.app,
+            self.session.fleet,
+            context.downloads or Path.home() / "Downloads",
+            changed=self._show_title,
+        )
         self._numbers = itertools.count(1)
 
     def content(self) -> ComposeResult:
@@ -127,6 +136,14 @@ class TerminalPane(Pane):
 
     def on_mount(self) -> None:
         self._show_current()
+
+    def on_unmount(self) -> None:
+        self._recordings.finish_all()
+
+    def tick(self) -> None:
+        super().tick()
+        if self._recordings:
+            self._show_title()
 
     def focus_content(self) -> None:
         terminal = self.current
@@ -242,6 +259,7 @@ class TerminalPane(Pane):
         if tabs is not None:
             for terminal in tabs.terminals:
                 self._openers.pop(terminal, None)
+                self._recordings.finish(terminal)
             for tab in tabs.all:
                 await tab.remove()
             self._show_current()
@@ -271,7 +289,10 @@ class TerminalPane(Pane):
             keys = [("esc leaves  c new  n next  z zoom  [ scroll  ? list", "key")]
         else:
             keys = [(f"{self._chord} esc leaves", "key" if terminal.has_focus else "faint")]
-        self._title.set_parts(tabs.parts(), keys)
+        left = tabs.parts()
+        if mark := self._recordings.mark(terminal):
+            left.append((f"  {mark}", "alert"))
+        self._title.set_parts(left, keys)
 
     def _owner(self, terminal: Widget) -> tuple[str, Tabs, Tab] | None:
         """The sandbox, its tabs and the tab that a terminal belongs to; None when it was closed meanwhile."""
@@ -289,6 +310,9 @@ class TerminalPane(Pane):
     def on_terminal_state_changed(self, message: Terminal.StateChanged) -> None:
         message.stop()
         self._show_title()
+        terminal = message.terminal
+        if isinstance(terminal, Terminal) and isinstance(message.state, Exited | Lost) and not terminal.kept:
+            self._recordings.finish(terminal, message.state.code if isinstance(message.state, Exited) else None)
         if isinstance(message.state, Lost):
             self.session.fleet.refresh_list()  # the sandbox may be gone: the list should say so soon
 
@@ -328,6 +352,9 @@ class TerminalPane(Pane):
                 await self._split(below=message.key == "-")
             case "a":
                 self._ask_to_attach(terminal)
+            case "R":
+                if (owner := self._owner(terminal)) is not None:
+                    self.run_worker(self._recordings.toggle(terminal, owner[0]), name="record")
             case "s":
                 self.run_worker(self._join(terminal), name="join shell")
             case "w":
@@ -440,6 +467,7 @@ class TerminalPane(Pane):
             return
         sandbox_id, tabs, tab = owner
         tabs.forget(terminal)
+        self._recordings.finish(terminal)
         self.run_worker(self._openers.pop(terminal).end(), name="end shell")
         if tab.other is not None:
             await tab.take_out(terminal)

@@ -150,7 +150,8 @@ class Tabs:
     def parts(self) -> list[Part]:
         """All tabs for the title line: number, name, state, and `!` for a bell or `+` for new output unseen."""
         if len(self.all) == 1 and self.active is not None and not self.all[0].other:
-            return [(self.label(self.active).name, "title"), (word(self.active), "warn")]
+            alone = [(self.label(self.active).name, "title"), (word(self.active), "warn")]
+            return [part for part in alone if part[0]]
         parts: list[Part] = []
         for number, tab in enumerate(self.all, 1):
             here = tab is self.current

@@ -10,6 +10,7 @@ from hopx_tui.panes import Pane
 from hopx_tui.screens.keytable import sections_of
 from hopx_tui.screens.palette import Command
 
+PLAY = "play"
 _NOT_OFFERED = ("command", "tab(")
 """Actions that make no sense in the command line itself."""
 
@@ -29,6 +30,7 @@ class Commands:
                 self.listed.append(Command(line.label, line.sentence, line.keys))
         self.listed += [Command(pane.NAME.lower(), pane.HELP, str(index + 1)) for index, pane in enumerate(panes)]
         self.listed.append(Command("rate", "How often to ask: rate 5s"))
+        self.listed.append(Command(PLAY, "Play a recording of a terminal; or: play FILE"))
 
     def pane(self, command: Command | None) -> int | None:
         """The index of the tab that a command names."""
@@ -37,6 +39,11 @@ class Commands:
     def action(self, command: Command | None) -> tuple[str, DOMNode] | None:
         """The action that a command runs, and where."""
         return self._actions.get(command.name) if command is not None else None
+
+
+def begins_to_say(text: str, command: Command) -> bool:
+    """What was typed is no more than the beginning of what the list says about the command."""
+    return f"{command.name} ".startswith(text) or command.about.lower().startswith(text.lower())
 
 
 def parse_rate(text: str) -> float | None:

@@ -26,7 +26,7 @@ from hopx_tui.panes.sandboxes import SandboxesPane
 from hopx_tui.panes.terminal import TerminalPane
 from hopx_tui.screens.actions import SandboxActions
 from hopx_tui.screens.activity import Activity
-from hopx_tui.screens.commands import Commands, parse_rate
+from hopx_tui.screens.commands import PLAY, Commands, begins_to_say, parse_rate
 from hopx_tui.screens.creation import Creation
 from hopx_tui.screens.event_lines import event_lines
 from hopx_tui.screens.fleet_keys import FLEET_KEYS
@@ -118,6 +118,8 @@ class FleetScreen(Screen[None]):
         context = PaneContext(
             session, cursor, chord, readonly=readonly, terminal_fps=terminal_fps, downloads=downloads
         )
+        self._downloads = downloads or Path.home() / "Downloads"
+        self._fps = terminal_fps
         self._source_name = source_name
         self._name_sandbox = name_sandbox
         self._readonly = readonly
@@ -467,12 +469,34 @@ class FleetScreen(Screen[None]):
             self.app.exit()
         elif word == "rate":
             self._set_rate(rest)
+        elif command is not None and command.name == PLAY and begins_to_say(text, command):
+            await self._play("")
+        elif word == PLAY:
+            await self._play(rest.strip())
         elif (pane := commands.pane(command)) is not None:
             self._go_to_tab(pane)
         elif (found := commands.action(command)) is not None:
             await self.app.run_action(found[0], default_namespace=found[1])
         elif text:
             self.app.notify(f"There is no command {fmt.truncate(word, 30)!r}.", severity="warning")
+
+    async def _play(self, path: str) -> None:
+        """A recorded terminal, on a screen of its own."""
+        from hopx_tui.screens.player import PlayError, PlayerScreen
+        from hopx_tui.widgets.input_dialog import InputDialog, local_paths
+
+        if not path:
+            start = f"{self._downloads}/"
+            question = InputDialog("Play a recording", value=start, completer=local_paths, confirm="Play")
+            answer = await self.app.push_screen_wait(question)
+            path = answer or ""
+        if path:
+            try:
+                screen = PlayerScreen(Path(path).expanduser(), fps=self._fps)
+            except PlayError as error:
+                self.app.notify(str(error), severity="error", timeout=8)
+            else:
+                self.app.push_screen(screen)
 
     def _set_rate(self, text: str) -> None:
         seconds = parse_rate(text)

@@ -18,7 +18,7 @@ from hopx_tui.widgets.keys import Key
 from hopx_tui.widgets.palette import ascii_only
 from hopx_tui.widgets.virtual_table import VirtualTable
 
-_WORDS = ("q", "quit", "exit", "rate")
+_WORDS = ("q", "quit", "exit", "rate", "play")
 """What works without standing in the list."""
 
 

@@ -111,6 +111,15 @@ class Row:
     def __bool__(self) -> bool:
         return True
 
+    def __deepcopy__(self, memo: object) -> Row:
+        """An unpainted copy, as small as it can be."""
+        row = Row(self.columns, self.fill, self.runs[:], self.n)
+        if self.cells is not None:
+            row.cells, row.styles, row.wide = self.cells[:], self.styles[:], self.wide
+            row.pack()
+        row.wrapped, row.padded = self.wrapped, self.padded
+        return row
+
     # -- shape ------------------------------------------------------------------------------------------
 
     def expand(self) -> list[str]:

@@ -77,6 +77,10 @@ class Style:
     def __repr__(self) -> str:
         return f"Style({self.sgr}{' ' + self.link if self.link else ''})"
 
+    def __deepcopy__(self, memo: object) -> Style:
+        """Itself: a copy of a screen shares its styles, which are compared by identity."""
+        return self
+
 
 def sgr_parameters(look: Look) -> str:
     """Spell a look as SGR parameters, reset first."""
@@ -121,6 +125,10 @@ class StyleTable:
 
     def __len__(self) -> int:
         return len(self._styles)
+
+    def __deepcopy__(self, memo: object) -> StyleTable:
+        """Itself, as its styles."""
+        return self
 
     def intern(self, look: Look) -> Style:
         style = self._styles.get(look)

@@ -112,6 +112,7 @@ class Terminal(TerminalMessages, PointerPane, can_focus=True):
         self._canvas = Canvas(self.vt, self.viewport, self.picked)
         self._inks: Inks | None = None
         self._sized = False
+        self._resized: Callable[[int, int], None] | None = None
         self._on_view = True
         self._stirred = False
         self._scroll: ScrollMode | None = None
@@ -151,9 +152,12 @@ class Terminal(TerminalMessages, PointerPane, can_focus=True):
         if not self._session.send(text):
             self.hint("not sent: the far side does not read")
 
-    def record(self, tap: Callable[[str], None] | None) -> None:
-        """Hand every piece of raw output to ``tap`` as it arrives; None stops that."""
+    def record(
+        self, tap: Callable[[str], None] | None, resized: Callable[[int, int], None] | None = None
+    ) -> None:
+        """Hand every piece of raw output to ``tap`` as it arrives, new sizes to ``resized``; None stops that."""
         self._session.tap = tap
+        self._resized = resized
 
     def lend(self, borrower: Borrower, columns: int, lines: int) -> None:
         """Give the program another window of that size for a while; `give_back` ends it."""
@@ -433,6 +437,8 @@ class Terminal(TerminalMessages, PointerPane, can_focus=True):
         self.picked.clear()
         self.viewport.follow()
         self._session.resize(columns, lines)
+        if self._resized is not None:
+            self._resized(columns, lines)
         self._repaint()
 
     def _end_hint(self) -> None:

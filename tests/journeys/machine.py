@@ -52,12 +52,21 @@ class Machine:
     # -- the dashboard
 
     def dashboard(
-        self, *arguments: str, columns: int = 80, lines: int = 24, under: Sequence[str] = (), **variables: str
+        self,
+        *arguments: str,
+        columns: int = 80,
+        lines: int = 24,
+        under: Sequence[str] = (),
+        level: bool = True,
+        **variables: str,
     ) -> Dashboard:
-        """Start it in a terminal of that size; `under` is a command that runs another one."""
-        level = ["--isolation", self.isolation] if self.isolation is not None else []
+        """Start it in a terminal of that size; `under` is a command that runs another one.
+
+        Not `level`: without a word on isolation.
+        """
+        isolation = ["--isolation", self.isolation] if self.isolation is not None and level else []
         terminal = Dashboard(
-            [*under, *PRODUCT, *level, *arguments],
+            [*under, *PRODUCT, *isolation, *arguments],
             self.environment | variables,
             columns=columns,
             lines=lines,

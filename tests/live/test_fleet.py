@@ -185,6 +185,13 @@ async def test_create_lists_the_new_one_at_once(fleet: Fleet, cloud: FakeCloud, 
     assert "1" not in repr(CreateSpec("python", env_vars={"A": "1"}))
 
 
+async def test_values_given_are_known_until_the_kill(fleet: Fleet) -> None:
+    made = await fleet.create(CreateSpec("base", env_vars={"A": "one", "B": "two"}))
+    assert (fleet.values_given(made.id), fleet.values_given("another")) == (("one", "two"), ())
+    await fleet.kill(made.id)
+    assert fleet.values_given(made.id) == ()
+
+
 async def test_create_without_variables_sends_none(fleet: Fleet, cloud: FakeCloud) -> None:
     await fleet.create(CreateSpec("base"))
     assert cloud.calls[0][2]["env_vars"] is None

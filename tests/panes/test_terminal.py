@@ -2,12 +2,15 @@
 
 from __future__ import annotations
 
+import errno
 from pathlib import Path
 
 import pytest
 
 from hopx_tui.panes.terminal import NoShell, TerminalPane
+from hopx_tui.vt.recording import Recording
 from hopx_tui.widgets.flat_button import FlatButton
+from hopx_tui.widgets.line import Line
 from hopx_tui.widgets.tab_bar import TabBar
 from hopx_tui.widgets.terminal import Terminal
 from hopx_tui.widgets.terminal_state import Connected, Exited, Lost
@@ -363,3 +366,136 @@ async def test_a_split_needs_room(cloud: FakeCloud, tmp_path: Path) -> None:
             await board.sees("the only terminal here")
         await board.press(CHORD, "o")
         await board.sees("not split")
+
+
+# -- recording
+
+
+def keeps_downloads_in(folder: Path) -> Path:
+    """The folder that the preferences name."""
+    (folder / "config.yaml").write_text(f"downloads: {folder / 'casts'}\n")
+    return folder / "casts"
+
+
+def recorded(path: Path) -> list[tuple[str, str]]:
+    """What the events of a finished recording tell."""
+    with path.open("rb") as file:
+        return [(event.code, event.data) for event in Recording(file).events()]
+
+
+async def begin_recording(board: Dashboard) -> None:
+    await board.press(CHORD, "R")
+    title = board.pane(TerminalPane).query_one("#terminal-title", Line)  # a notice may lie over it
+    await board.until(lambda: "● REC 0:00:0" in title.text, "the mark of a recording")
+
+
+async def test_a_recording(cloud: FakeCloud, tmp_path: Path) -> None:
+    casts = keeps_downloads_in(tmp_path)
+    cloud.sandbox(cloud.id_of(0)).env = {"MY_TOKEN": "s3cr3t", "NAME": "visible"}
+    async with dashboard(cloud, tmp_path) as board:
+        await shell(board)
+        await line(board, "echo before")
+        await begin_recording(board)
+        await line(board, "echo $((40+2)) s3cr3t visible")
+        await board.sees("42 s3cr3t")
+        await board.press(CHORD, "z")
+        await board.misses("Sandboxes 7")
+        await board.until(lambda: cloud.sandbox(cloud.id_of(0)).sizes[-1][0] > 100, "the wide pane")
+        await board.press(CHORD, "R")
+        await board.told("Recorded ", str(casts), ".cast")
+        await board.misses("REC")
+        (path,) = casts.iterdir()
+        events = recorded(path)
+        text = "".join(data for code, data in events if code == "o")
+        assert "before" in events[0][1]
+        assert "42 **** visible" in text
+        assert "s3cr3t" not in path.read_text()
+        assert [code for code, _ in events if code != "o"] == ["r"]
+        await line(board, "echo unrecorded")
+        await board.sees("unrecorded")
+        assert recorded(path) == events
+
+
+async def test_a_recording_masks_what_was_given_at_creation(
+    cloud: FakeCloud, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    casts = keeps_downloads_in(tmp_path)
+    async with dashboard(cloud, tmp_path) as board:
+        monkeypatch.setattr(board.session.fleet, "values_given", lambda sandbox_id: ("plain-but-given",))
+        await shell(board)
+        await begin_recording(board)
+        await line(board, "echo plain-but-given $((40+2))")
+        await board.sees("given 42")
+        await board.press(CHORD, "R")
+        await board.told("Recorded ")
+        assert "**** 42" in next(casts.iterdir()).read_text()
+
+
+@pytest.mark.parametrize(("word", "last"), [("exit 3", ("x", "3")), ("drop", ("o", "drop\r\n"))])
+async def test_a_shell_that_ends_ends_its_recording(
+    cloud: FakeCloud, tmp_path: Path, word: str, last: tuple[str, str]
+) -> None:
+    casts = keeps_downloads_in(tmp_path)
+    async with dashboard(cloud, tmp_path) as board:
+        await shell(board)
+        await begin_recording(board)
+        await line(board, word)
+        await board.told("Recorded ")
+        events = recorded(next(casts.iterdir()))
+        assert (events[-1] == last) if word != "drop" else "".join(data for _, data in events).endswith("drop\r\n")
+        await board.press(CHORD, "R")
+        await board.sees("nothing to record")
+        assert len(list(casts.iterdir())) == 1
+
+
+async def test_closing_and_quitting_end_a_recording(cloud: FakeCloud, tmp_path: Path) -> None:
+    casts = keeps_downloads_in(tmp_path)
+    async with dashboard(cloud, tmp_path) as board:
+        await shell(board)
+        await begin_recording(board)
+        await board.press(CHORD, "x")
+        await board.asked("ConfirmDialog")
+        await board.press("right", "enter")
+        await board.told("Recorded ")
+        (first,) = casts.iterdir()
+        assert recorded(first)
+        await shell(board)
+        await begin_recording(board)
+        await line(board, "echo the-end")
+        await board.until(lambda: board.text.count("the-end") == 2)
+    (second,) = set(casts.iterdir()) - {first}
+    assert "the-end" in "".join(data for _, data in recorded(second))
+
+
+async def test_the_mark_of_a_recording_in_ascii(cloud: FakeCloud, tmp_path: Path) -> None:
+    keeps_downloads_in(tmp_path)
+    async with dashboard(cloud, tmp_path, ascii=True) as board:
+        await shell(board)
+        await board.press(CHORD, "R")
+        await board.sees("shell  * REC 0:00:0")
+
+
+async def test_a_recording_that_cannot_be(cloud: FakeCloud, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    casts = keeps_downloads_in(tmp_path)
+    async with dashboard(cloud, tmp_path) as board:
+        await shell(board)
+        cloud.knobs.status["/env"] = 403
+        await board.press(CHORD, "R")
+        await board.told("Not recording: which values are secret")
+        cloud.knobs.status.clear()
+        casts.write_text("in the way")
+        await board.press(CHORD, "R")
+        await board.told("Not recording: ", "cannot be written")
+        casts.unlink()
+        await begin_recording(board)
+
+        def full(file: int, data: memoryview) -> int:
+            raise OSError(errno.ENOSPC, "full")
+
+        monkeypatch.setattr("hopx_tui.widgets.terminal_recorder.os.write", full)
+        await line(board, "echo on-we-go")
+        await board.told("Not recording any more: the disk is full.")
+        monkeypatch.undo()
+        await board.until(lambda: not pane(board)._recordings)
+        await line(board, "echo $((40+2))")
+        await board.sees("42")
