@@ -10,8 +10,9 @@ from collections.abc import Iterable, Mapping
 MASK = "****"
 SHORTEST = 4
 """Characters; shorter values occur everywhere."""
-PATIENCE = 0.05
-"""Seconds for which text that may be the beginning of a secret is held back."""
+PATIENCE = 600.0
+"""Seconds for which text that may be the beginning of a secret is held back: who types it by hand takes a while. Pieces
+keep the time at which they came, so waiting changes nothing in a recording."""
 
 _SECRET_NAME = re.compile(r"KEY|SECRET|PASSWORD|TOKEN", re.IGNORECASE)
 

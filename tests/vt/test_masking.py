@@ -30,7 +30,7 @@ def text_of(pieces: list[tuple[float, str]]) -> str:
 
 
 def test_a_secret_in_two_chunks():
-    mask = Mask(["hunter2"])
+    mask = Mask(["hunter2"], patience=0.05)
     assert mask.feed("password: hun", 1.0) == [(1.0, "password: ")]
     assert (mask.held, mask.deadline) == (3, 1.05)
     assert mask.feed("ter2 ok", 1.01) == [(1.0, "****"), (1.01, " ok")]
@@ -38,7 +38,7 @@ def test_a_secret_in_two_chunks():
 
 
 def test_what_only_looked_like_one_keeps_its_time():
-    mask = Mask(["hunter2"])
+    mask = Mask(["hunter2"], patience=0.05)
     assert mask.feed("hunt", 1.0) == []
     assert mask.feed("ing", 1.02) == [(1.0, "hunt"), (1.02, "ing")]
     assert mask.feed("hunt", 2.0) == []
@@ -47,6 +47,12 @@ def test_what_only_looked_like_one_keeps_its_time():
     assert mask.expire(9.0) == []
     assert mask.feed("hun", 3.0) == []
     assert mask.feed("ter2", 3.2) == [(3.0, "hun"), (3.2, "ter2")]  # the patience was over
+
+
+def test_a_secret_typed_by_hand_is_one_too():
+    mask = Mask(["hunter2"])
+    pieces = [piece for at, char in enumerate("hunter2\r") for piece in mask.feed(char, at * 3.0)]
+    assert pieces == [(0.0, "****"), (21.0, "\r")]
 
 
 def test_nothing_is_held_without_secrets():

@@ -77,7 +77,6 @@ async def test_secrets_stay_out(tmp_path: Path):
     recorder.output("ter2 b /root giv")
     recorder.output("en-1 c hunt")
     await until(lambda: b"c " in recorder.path.read_bytes())
-    await until(lambda: b"hunt" in recorder.path.read_bytes())  # given up: it does not go on
     recorder.output("x hun")
     recorder.finish()
     text = "".join(data for _, data in events(recorder.path))
