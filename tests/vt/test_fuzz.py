@@ -19,7 +19,7 @@ SIZES = ((1, 1), (2, 1), (1, 3), (2, 2), (5, 3), (10, 4), (20, 5), (33, 7), (80,
 # Their modules are measured by tests of their own; tracing would double the longest tests here.
 pytestmark = pytest.mark.no_cover
 
-CASES = 1_000
+CASES = 400
 PARTS = 8
 
 
