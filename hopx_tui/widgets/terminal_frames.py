@@ -11,6 +11,9 @@ from textual.widget import Widget
 __all__ = ["FramePacer", "paint_now"]
 
 BOOST_SECONDS = 0.150
+BOOSTED_FRAMES = 3
+"""How many frames after a key come at once: the first output after it may be somebody else's."""
+BOOSTED_SPACING = 0.004
 HOLD_SECONDS = 0.150
 
 
@@ -37,13 +40,15 @@ class FramePacer:
         self._clock = clock
         self._painted_at = float("-inf")
         self._boost_until = float("-inf")
+        self._boosted = 0
         self._held_since: float | None = None
         self._timer: asyncio.TimerHandle | None = None
         self._due_at = 0.0
 
     def key_pressed(self) -> None:
-        """The first output within 150 ms after this is shown at once."""
+        """The first outputs within 150 ms after this are shown at once."""
         self._boost_until = self._clock() + BOOST_SECONDS
+        self._boosted = BOOSTED_FRAMES
 
     def request(self) -> None:
         """Something on the screen changed: paint now or as soon as the cap lets."""
@@ -55,11 +60,11 @@ class FramePacer:
                 self._schedule(self._held_since + HOLD_SECONDS)
                 return
         self._held_since = None
-        if now <= self._boost_until:
-            self._boost_until = float("-inf")
-            self._show()
-            return
-        due_at = self._painted_at + 1 / self.fps
+        spacing = 1 / self.fps
+        if self._boosted and now <= self._boost_until:
+            # The first frame comes whatever was shown a moment ago, the others almost.
+            spacing = 0.0 if self._boosted == BOOSTED_FRAMES else min(spacing, BOOSTED_SPACING)
+        due_at = self._painted_at + spacing
         if due_at <= now:
             self._show()
         else:
@@ -85,6 +90,7 @@ class FramePacer:
 
     def _show(self) -> None:
         self.cancel()
+        self._boosted = max(0, self._boosted - 1)
         self._painted_at = self._clock()
         self._paint()
 
