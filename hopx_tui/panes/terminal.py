@@ -3,9 +3,7 @@
 from __future__ import annotations
 
 import itertools
-from collections.abc import Mapping
 from pathlib import Path
-from types import MappingProxyType
 from typing import ClassVar
 
 from textual import events
@@ -27,30 +25,9 @@ from hopx_tui.widgets.keys import Key
 from hopx_tui.widgets.line import Line
 from hopx_tui.widgets.palette import ascii_only
 from hopx_tui.widgets.terminal import Terminal
+from hopx_tui.widgets.terminal_chord import CHORDS
 from hopx_tui.widgets.terminal_scroll import SCROLL_KEYS
 from hopx_tui.widgets.terminal_state import Connected, Exited, Lost
-
-CHORDS: Mapping[str, str] = MappingProxyType(
-    {
-        "c": "a new terminal",
-        "n": "the next terminal",
-        "p": "the one before",
-        "1-9": "the terminal of that number",
-        "R": "record into a file, or stop that",
-        "a": "attach: the program alone on your terminal",
-        "s": "join a shell that is open elsewhere",
-        "w": "watch only, and type again",
-        "t": "take over from whoever types",
-        "|": "split: a new one to the right",
-        "-": "split: a new one below",
-        "o": "the other half of a split",
-        ",": "give it a name",
-        "z": "zoom the pane",
-        "x": "close the terminal",
-        "?": "list these keys",
-    }
-)
-"""Keys after the chord that this pane answers; the terminal itself answers esc, d, [ and /."""
 
 _LEAST_COLUMNS, _LEAST_LINES = 20, 4
 _NAME_CHARACTERS = 40

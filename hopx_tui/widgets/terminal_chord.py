@@ -13,18 +13,21 @@ __all__ = ["CHORDS", "ChordAction", "ChordKeys", "Meaning"]
 
 CHORDS: Mapping[str, str] = MappingProxyType(
     {
-        "n": "next terminal",
-        "p": "previous terminal",
-        "c": "new terminal",
-        "|": "split right",
-        "-": "split below",
-        "o": "other split",
-        "x": "close",
-        "z": "zoom",
-        "R": "record",
-        "a": "attach the whole real terminal",
-        "w": "watch only",
-        "t": "take over",
+        "c": "a new terminal",
+        "n": "the next terminal",
+        "p": "the one before",
+        "1-9": "the terminal of that number",
+        "R": "record into a file, or stop that",
+        "a": "attach: the program alone on your terminal",
+        "s": "join a shell that is open elsewhere",
+        "w": "watch only, and type again",
+        "t": "take over from whoever types",
+        "|": "split: a new one to the right",
+        "-": "split: a new one below",
+        "o": "the other half of a split",
+        ",": "give it a name",
+        "z": "zoom the pane",
+        "x": "close the terminal",
         "?": "list these keys",
     }
 )
