@@ -459,6 +459,8 @@ class TerminalPane(Pane):
     def on_terminal_role_changed(self, message: Terminal.RoleChanged) -> None:
         message.stop()
         opener = self._openers.get(message.terminal) if isinstance(message.terminal, Terminal) else None
+        if opener is not None:
+            opener.types = message.writer
         if opener is not None and not message.writer and not opener.watches and isinstance(message.terminal, Terminal):
             message.terminal.hint(f"somebody else types now; {self._chord} t takes over")
         self._show_title()

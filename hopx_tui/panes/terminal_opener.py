@@ -77,6 +77,9 @@ class ShellOpener:
         self._find = find
         self.name = name or PREFIX + secrets.token_hex(4)
         self.watches = False
+        self.types = True
+        """Whether what is typed reached the program last: then it shall again, whoever has stepped in meanwhile."""
+        self._joined = False
         self._takes = False
         self._kept = False
 
@@ -91,12 +94,14 @@ class ShellOpener:
             raise Closed("the sandbox is gone")
         self._kept = await agent.keeps_terminals()
         if self._kept:
-            mode = "take" if self._takes else "watch" if self.watches else "write"
+            # The server may not know yet that our last connection is dead, and still take it for the one that types.
+            takes = self._takes or (self._joined and self.types)
+            mode = "watch" if self.watches else "take" if takes else "write"
             link = agent.terminal(columns, lines, session=self.name, mode=mode)
         else:
             link = agent.terminal(columns, lines)
         await link.connect()
-        self._takes = False
+        self._takes, self._joined = False, True
         return link
 
     async def end(self) -> None:
