@@ -313,7 +313,13 @@ class Agent:
         if session is not None:
             where |= {"session": session} | ({"mode": mode} if mode != "write" else {})
         address = f"{scheme}://{self.origin.partition('://')[2]}/terminal?{urlencode(where)}"
-        return PtyLink(address, self._tokens, size=(cols, rows), ssl_context=lambda: self._http.ssl_context)
+        return PtyLink(
+            address,
+            self._tokens,
+            size=(cols, rows),
+            ssl_context=lambda: self._http.ssl_context,
+            kept=session is not None,
+        )
 
     # -- calls -----------------------------------------------------------------------------------------------
 

@@ -101,6 +101,7 @@ class PtyLink:
         ssl_context: Callable[[], ssl.SSLContext],
         open_seconds: float = 30.0,
         ping_seconds: float = _PING_SECONDS,
+        kept: bool = False,
     ) -> None:
         self._url = url
         self._tokens = tokens
@@ -108,6 +109,7 @@ class PtyLink:
         self._ssl_context = ssl_context
         self._open_seconds = open_seconds
         self._ping_seconds = ping_seconds
+        self._way_on = "Connect again; the shell goes on." if kept else "Connect again; the shell there has ended."
         self._socket: ClientConnection | None = None
         self._closed = False
         self._dead = False
@@ -227,14 +229,14 @@ class PtyLink:
         if self._dead:
             return Closed(
                 f"The terminal's connection is dead: no sign of life for {self._ping_seconds:g} s.",
-                hint="Connect again; the shell there has ended.",
+                hint=self._way_on,
             )
         code = received.code if received is not None else sent.code if sent is not None else 1006
         reason = _REASONS.get(code, f"closed with code {code}")
         words = plain(received.reason, 120) if received is not None else ""
         return Closed(
             f"The terminal dropped: {reason}{f' ({words})' if words else ''}.",
-            hint="Connect again; the shell there has ended.",
+            hint=self._way_on,
             code=str(code),
         )
 
