@@ -26,7 +26,7 @@ ENV = {
     "ESCDELAY": "25",
     "TEXTUAL_ANIMATIONS": "none",
     "TEXTUAL_SMOOTH_SCROLL": "0",
-}
+} | {name: value for name, value in os.environ.items() if name.startswith("COVERAGE_")}
 
 
 @contextmanager
