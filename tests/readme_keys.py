@@ -8,7 +8,7 @@ from pathlib import Path
 from textual.dom import DOMNode
 
 from hopx_tui.panes import PANES
-from hopx_tui.panes.terminal import chord_table
+from hopx_tui.panes.terminal_chords import chord_table
 from hopx_tui.screens.create import CreateDialog
 from hopx_tui.screens.fleet import FleetScreen
 from hopx_tui.screens.help import HelpScreen

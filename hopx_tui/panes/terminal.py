@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 import itertools
+from collections.abc import Collection, Coroutine
 from pathlib import Path
-from typing import ClassVar
+from typing import Any, ClassVar
 
 from textual import events
 from textual.app import ComposeResult
@@ -16,28 +17,21 @@ from textual.widgets import ContentSwitcher, Static
 from hopx_tui import format as fmt
 from hopx_tui.api.errors import ApiError
 from hopx_tui.panes.base import Pane, PaneContext
-from hopx_tui.panes.terminal_opener import PREFIX, ShellOpener, left_behind, open_elsewhere
+from hopx_tui.panes.terminal_chords import ChordAnswers
+from hopx_tui.panes.terminal_opener import ShellAgent, ShellOpener, left_behind
 from hopx_tui.panes.terminal_recordings import Recordings
-from hopx_tui.panes.terminal_tabs import PLAIN_NAME, Tab, Tabs
-from hopx_tui.widgets.dialogs import ChoiceDialog, ConfirmDialog, MessageDialog
-from hopx_tui.widgets.input_dialog import InputDialog
+from hopx_tui.panes.terminal_tabs import Tab, Tabs
+from hopx_tui.widgets.dialogs import ConfirmDialog
 from hopx_tui.widgets.keys import Key
 from hopx_tui.widgets.line import Line
 from hopx_tui.widgets.palette import ascii_only
 from hopx_tui.widgets.terminal import Terminal
 from hopx_tui.widgets.terminal_chord import CHORDS
-from hopx_tui.widgets.terminal_scroll import SCROLL_KEYS
 from hopx_tui.widgets.terminal_state import Connected, Exited, Lost
 
 _LEAST_COLUMNS, _LEAST_LINES = 20, 4
-_NAME_CHARACTERS = 40
+
 _MOST_TABS = 9
-
-
-def chord_table(chord: str) -> dict[str, str]:
-    """What every key after the chord does, for people."""
-    own = {"esc d": "leave the terminal", "[": "scroll, select and copy", "/": "search"}
-    return {**own, **CHORDS, chord: "send it to the program"}
 
 
 class TerminalPane(Pane):
@@ -88,8 +82,9 @@ class TerminalPane(Pane):
             self.app,
             self.session.fleet,
             context.downloads or Path.home() / "Downloads",
-            changed=self._show_title,
+            changed=self.show_title,
         )
+        self._answers = ChordAnswers(self, context.chord)
         self._numbers = itertools.count(1)
 
     def content(self) -> ComposeResult:
@@ -120,7 +115,7 @@ class TerminalPane(Pane):
     def tick(self) -> None:
         super().tick()
         if self._recordings:
-            self._show_title()
+            self.show_title()
 
     def focus_content(self) -> None:
         terminal = self.current
@@ -131,12 +126,44 @@ class TerminalPane(Pane):
     @property
     def current(self) -> Terminal | None:
         """The terminal of the sandbox shown that the keyboard is meant for, if a shell was opened there."""
-        tabs = self._shown
+        tabs = self.shown
         return tabs.active if tabs is not None else None
 
     @property
-    def _shown(self) -> Tabs | None:
+    def shown(self) -> Tabs | None:
+        """The terminals of the sandbox shown."""
         return self._tabs.get(self.row.id) if self.row is not None else None
+
+    @property
+    def agent(self) -> ShellAgent | None:
+        """The agent of the sandbox shown, if it has one now."""
+        return self.session.fleet.agent(self.row.id) if self.row is not None else None
+
+    @property
+    def session_names(self) -> Collection[str]:
+        """The kept sessions that are open here."""
+        return {opener.name for opener in self._openers.values()}
+
+    def opener(self, terminal: Terminal) -> ShellOpener:
+        """How a terminal is connected."""
+        return self._openers[terminal]
+
+    def work(self, coroutine: Coroutine[Any, Any, None]) -> None:
+        """Let something that waits for others go on beside the keys."""
+        self.run_worker(coroutine, name="terminal pane")
+
+    async def record(self, terminal: Terminal) -> None:
+        """Begin or end a recording."""
+        if (owner := self._owner(terminal)) is not None:
+            await self._recordings.toggle(terminal, owner[0])
+
+    def zoom(self) -> None:
+        """The whole screen for the pane, or not any more."""
+        self.post_message(self.ZoomRequested())
+
+    def attach(self, terminal: Terminal) -> None:
+        """The whole real terminal for the program."""
+        self.post_message(self.AttachRequested(terminal))
 
     def has_shell(self, sandbox_id: str) -> bool:
         """A terminal exists for it, connected or not."""
@@ -177,11 +204,11 @@ class TerminalPane(Pane):
             except ApiError:
                 pass  # opening one will tell what is wrong
         for name in names[:_MOST_TABS] or (None,):
-            await self._open_tab(name)
+            await self.open_tab(name)
         if names and self.current is not None:
             self.current.hint("back in the shell that was left")
 
-    async def _open_tab(self, name: str | None = None) -> None:
+    async def open_tab(self, name: str | None = None) -> None:
         """One more terminal, behind the one looked at; in a session that exists, if it is named."""
         terminal = self._new_terminal(name)
         if terminal is None or self.row is None:
@@ -193,9 +220,9 @@ class TerminalPane(Pane):
         self._show_current()
         terminal.focus()
 
-    async def _split(self, *, below: bool) -> None:
+    async def split(self, *, below: bool) -> None:
         """One more terminal beside the one looked at."""
-        tabs = self._shown
+        tabs = self.shown
         if tabs is None or tabs.current is None or tabs.active is None:
             return
         size, needed = tabs.current.size, _LEAST_LINES if below else _LEAST_COLUMNS
@@ -247,7 +274,7 @@ class TerminalPane(Pane):
             self.run_worker(self.open_shell(), name="open shell")
 
     def _show_current(self) -> None:
-        tabs = self._shown
+        tabs = self.shown
         obstacle = self.unavailable()
         # The ways on that a pane names would be typed into the terminal: leaving comes first.
         first = fmt.printable(obstacle.splitlines()[0]) if obstacle else ""
@@ -255,10 +282,11 @@ class TerminalPane(Pane):
             terminal.set_obstacle(f"{first} {self._chord} esc leaves" if obstacle else None)
         tab = tabs.current if tabs is not None else None
         self._switch.current = tab.id if tab is not None else "terminal-none"
-        self._show_title()
+        self.show_title()
 
-    def _show_title(self) -> None:
-        tabs, terminal = self._shown, self.current
+    def show_title(self) -> None:
+        """Say again what the terminals are called and how they are."""
+        tabs, terminal = self.shown, self.current
         self._title.display = terminal is not None
         if tabs is None or terminal is None:
             return
@@ -286,7 +314,7 @@ class TerminalPane(Pane):
 
     def on_terminal_state_changed(self, message: Terminal.StateChanged) -> None:
         message.stop()
-        self._show_title()
+        self.show_title()
         terminal = message.terminal
         if isinstance(terminal, Terminal) and isinstance(message.state, Exited | Lost) and not terminal.kept:
             self._recordings.finish(terminal, message.state.code if isinstance(message.state, Exited) else None)
@@ -297,17 +325,17 @@ class TerminalPane(Pane):
         message.stop()
         if (owner := self._owner(message.terminal)) is not None:
             owner[1].label(message.terminal).title = message.title
-        self._show_title()
+        self.show_title()
 
     def on_terminal_stirred(self, message: Terminal.Stirred) -> None:
         message.stop()
         if (owner := self._owner(message.terminal)) is not None:
             owner[1].label(message.terminal).stirred = True
-            self._show_title()
+            self.show_title()
 
     def on_terminal_chord_pending(self, message: Terminal.ChordPending) -> None:
         message.stop()
-        self._show_title()
+        self.show_title()
 
     def on_terminal_left(self, message: Terminal.Left) -> None:
         message.stop()
@@ -315,125 +343,16 @@ class TerminalPane(Pane):
 
     async def on_terminal_chord(self, message: Terminal.Chord) -> None:
         message.stop()
-        tabs, terminal = self._shown, message.terminal
-        if tabs is None or tabs.current is None or not isinstance(terminal, Terminal):
-            return
-        match message.key:
-            case "z":
-                self.post_message(self.ZoomRequested())
-            case "x":
-                self.run_worker(self._hang_up(terminal), name="close terminal")
-            case "c":
-                await self._open_tab()
-            case "|" | "-":
-                await self._split(below=message.key == "-")
-            case "a":
-                self._ask_to_attach(terminal)
-            case "R":
-                if (owner := self._owner(terminal)) is not None:
-                    self.run_worker(self._recordings.toggle(terminal, owner[0]), name="record")
-            case "s":
-                self.run_worker(self._join(terminal), name="join shell")
-            case "w":
-                await self._watch(terminal)
-            case "t":
-                self._take_over(terminal)
-            case ",":
-                self.run_worker(self._rename(tabs, terminal), name="name terminal")
-            case "?":
-                self._list_chords()
-            case key:
-                self._go(key, tabs, tabs.current, terminal)
+        if isinstance(message.terminal, Terminal) and self._owner(message.terminal) is not None:
+            await self._answers.answer(message.key, message.terminal)
 
-    def _go(self, key: str, tabs: Tabs, tab: Tab, terminal: Terminal) -> None:
-        """To another terminal: n, p, o or a number; says so where there is none."""
-        if key == "o":
-            if tab.other is not None:
-                tab.other.focus()
-            else:
-                terminal.hint(f"not split; {self._chord} | or - splits")
-        elif key in ("n", "p"):
-            if tabs.step(1 if key == "n" else -1):
-                self._look_at_current()
-            else:
-                terminal.hint(f"the only terminal here; {self._chord} c opens another")
-        elif int(key) <= len(tabs.all):
-            tabs.look_at(tabs.all[int(key) - 1])
-            self._look_at_current()
-        else:
-            terminal.hint(f"there is no terminal {key}")
-
-    async def _join(self, terminal: Terminal) -> None:
-        """Watch, or type in, what another dashboard or a script has opened in this sandbox."""
-        agent = self.session.fleet.agent(self.row.id) if self.row is not None else None
-        mine = {opener.name for opener in self._openers.values()}
-        try:
-            sessions = await open_elsewhere(agent, mine) if agent is not None else []
-        except ApiError as error:
-            terminal.hint(fmt.printable(error.message))
-            return
-        if not sessions:
-            terminal.hint("no other shell is open in this sandbox")
-            return
-        options = [
-            (
-                each.name,
-                fmt.printable(each.title or f"{PLAIN_NAME} {each.name.removeprefix(PREFIX)}"),
-                f"{each.cols}x{each.rows}, {fmt.count(each.clients, 'client', 'clients')}",
-            )
-            for each in sessions
-        ]
-        chosen = await self.app.push_screen_wait(ChoiceDialog("Join which shell?", options))
-        if chosen is not None:
-            await self._open_tab(chosen)
-
-    def _ask_to_attach(self, terminal: Terminal) -> None:
-        if isinstance(terminal.state, Connected) and not terminal.watching:
-            self.post_message(self.AttachRequested(terminal))
-        else:
-            terminal.hint("only a terminal that types can be attached to")
-
-    async def _watch(self, terminal: Terminal) -> None:
-        """Type nothing, and type again: both are asked of the agent, so that others may type meanwhile."""
-        if not terminal.kept:
-            terminal.read_only = not terminal.read_only  # nobody else can be in a plain shell
-            terminal.hint("watching only; w types again" if terminal.read_only else "typing again")
-        else:
-            opener = self._openers[terminal]
-            opener.watches = not terminal.watching
-            terminal.reconnect()
-        self._show_title()
-
-    def _take_over(self, terminal: Terminal) -> None:
-        terminal.read_only = False
-        if not terminal.watching:
-            terminal.hint("this terminal types already")
-        else:
-            self._openers[terminal].take_over()
-            terminal.reconnect()
-        self._show_title()
-
-    def _look_at_current(self) -> None:
+    def look_at_current(self) -> None:
+        """Show the current tab and give it the keyboard."""
         self._show_current()
         if self.current is not None:
             self.current.focus()
 
-    async def _rename(self, tabs: Tabs, terminal: Terminal) -> None:
-        label = tabs.label(terminal)
-        name = await self.app.push_screen_wait(InputDialog("Name this terminal", value=label.given or ""))
-        if name is not None:
-            label.given = name.strip()[:_NAME_CHARACTERS] or None
-            self._show_title()
-
-    def _list_chords(self) -> None:
-        tables = {f"After {self._chord}": chord_table(self._chord), "While scrolling": SCROLL_KEYS}
-        text = "\n\n".join(
-            f"{title}\n" + "\n".join(f"  {keys:<11} {what}" for keys, what in table.items())
-            for title, table in tables.items()
-        )
-        self.app.push_screen(MessageDialog("Keys of a terminal", text))
-
-    async def _hang_up(self, terminal: Terminal) -> None:
+    async def hang_up(self, terminal: Terminal) -> None:
         """Asks while a shell listens, as what it runs ends with it."""
         if isinstance(terminal.state, Connected):
             question = ConfirmDialog("Close this terminal?", ["What runs in it ends."], "Close", danger=True)
@@ -463,14 +382,14 @@ class TerminalPane(Pane):
             opener.types = message.writer
         if opener is not None and not message.writer and not opener.watches and isinstance(message.terminal, Terminal):
             message.terminal.hint(f"somebody else types now; {self._chord} t takes over")
-        self._show_title()
+        self.show_title()
 
     def on_terminal_rang(self, message: Terminal.Rang) -> None:
         message.stop()
         owner = self._owner(message.terminal)
         if owner is not None and not self._seen(message.terminal):
             owner[1].label(message.terminal).rang = True
-            self._show_title()
+            self.show_title()
         self.app.bell()
 
     def on_terminal_link_followed(self, message: Terminal.LinkFollowed) -> None:
@@ -485,10 +404,10 @@ class TerminalPane(Pane):
         owner = self._owner(event.widget)
         if owner is not None and isinstance(event.widget, Terminal):
             owner[2].active = event.widget
-        self._show_title()
+        self.show_title()
 
     def on_descendant_blur(self) -> None:
-        self._show_title()
+        self.show_title()
 
 
 class NoShell(Static, can_focus=True):
