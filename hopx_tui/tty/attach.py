@@ -60,7 +60,7 @@ class Attached:
     def __enter__(self) -> Self:
         self._attributes = termios.tcgetattr(self._stdin) if os.isatty(self._stdin) else None
         if self._attributes is not None:
-            tty.setraw(self._stdin)
+            tty.setraw(self._stdin, termios.TCSANOW)  # what was typed meanwhile is kept
         self._outlet = Outlet(self._stdout, self._loop, on_idle=self._room.set)
         self._room.set()
         self._loop.add_reader(self._stdin, self._readable)
