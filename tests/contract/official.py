@@ -131,7 +131,7 @@ with open("/workspace/receiver.part", "w") as file:
 os.rename("/workspace/receiver.part", "/workspace/receiver.port")
 server.handle_request()
 """
-"""A receiver of one callback. It runs in the sandbox: one with a network of its own does not reach the host's loopback."""
+"""Takes one callback. It runs in the sandbox: one with its own network does not reach the host's loopback."""
 
 
 def check_delivery(text: str) -> None:
@@ -207,7 +207,7 @@ def limit_pages(patch: pytest.MonkeyPatch, rows: int) -> None:
     for kind in (HTTPClient, AsyncHTTPClient):
         original = kind.get
 
-        def get(self: Any, path: str, params: dict[str, Any] | None = None, _get: Any = original, **options: Any) -> Any:
+        def get(self: Any, path: str, params: Any = None, _get: Any = original, **options: Any) -> Any:
             if params is not None and "limit" in params:
                 params = params | {"limit": rows}
             return _get(self, path, params=params, **options)

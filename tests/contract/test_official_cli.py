@@ -1,8 +1,8 @@
 """The vendor's CLI works against the engine.
 
-Left out, as no server can help it (contract 4, "CLI-only defects", and 5): `run`, `system` and the account commands call
-the vendor's own address; `sandbox url` wants one of its names; `sandbox token`, `sandbox health --wait` and
-`run --preflight` end in errors of the CLI's own; `cmd run` loses the exit code of what failed.
+Left out, as no server can help it (contract 4, "CLI-only defects", and 5): `run`, `system` and the account commands
+call the vendor's own address; `sandbox url` wants one of its names; `sandbox token`, `sandbox health --wait`,
+`run --preflight` and `template build` end in errors of the CLI's own; `cmd run` loses the exit code of what failed.
 """
 
 from __future__ import annotations

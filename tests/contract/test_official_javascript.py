@@ -1,4 +1,4 @@
-"""The vendor's JavaScript SDK works against the engine: every public operation but those `official_client.cjs` names."""
+"""The vendor's JavaScript SDK works against the engine: all public operations but those it excludes."""
 
 from __future__ import annotations
 

@@ -323,7 +323,8 @@ class Checks:
 
     def files_write_bytes(self, box: Box) -> None:
         box.sandbox.files.write_bytes("/workspace/bytes", bytes(range(256)))
-        assert box.sandbox.commands.run("wc -c < bytes; od -An -tu1 -j254 bytes").stdout.split() == ["256", "254", "255"]
+        said = box.sandbox.commands.run("wc -c < bytes; od -An -tu1 -j254 bytes").stdout
+        assert said.split() == ["256", "254", "255"]
 
     def files_read_bytes(self, box: Box) -> None:
         box.sandbox.files.write_bytes("/workspace/again", bytes(range(256)))

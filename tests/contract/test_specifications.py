@@ -102,7 +102,7 @@ class Plane:
         folder = self._engine.folder
         files = [folder / "log", *folder.glob("state/*.log"), *folder.glob("state/sandboxes/*/agent.log")]
         lines = [line for file in files if file.is_file() for line in file.read_text(errors="replace").splitlines()]
-        return [line for line in lines if line.startswith('  File "') or line.startswith("Traceback")]
+        return [line for line in lines if line.startswith(('  File "', "Traceback"))]
 
 
 @pytest.fixture(scope="module")
@@ -172,14 +172,14 @@ def frames() -> st.SearchStrategy[str | bytes]:
         max_leaves=5,
     )
     likely = {name: st.sampled_from(values) for name, values in overlay.LIKELY.items() if name != "timeout"}
-    fields = {name: likely.get(name, anything) | anything for name in ("path", "code", "language", "command", "workdir")}
+    fields = {name: likely[name] | anything for name in ("path", "code", "language", "command", "workdir")}
     order = st.fixed_dictionaries(
         {
             "type": st.sampled_from(["execute", "input", "resize", "odd"]) | anything,
             "action": st.sampled_from(["watch", "odd"]) | anything,
             "timeout": st.sampled_from([1, 0.5, -1, "x", None]),
         },
-        optional=fields | {name: anything for name in ("args", "env", "data", "cols", "rows", "path_b64")},
+        optional=fields | dict.fromkeys(("args", "env", "data", "cols", "rows", "path_b64"), anything),
     )
     return st.one_of(order.map(json.dumps), anything.map(json.dumps), st.text(max_size=30), st.binary(max_size=30))
 

@@ -56,8 +56,9 @@ def installed(config: pytest.Config, name: str, install: Callable[[Path], None])
 
 def run(command: list[str], folder: Path) -> None:
     """Raises CalledProcessError with what was said, or TimeoutExpired."""
+    closed = subprocess.DEVNULL
     subprocess.run(
-        command, cwd=folder, check=True, capture_output=True, text=True, timeout=INSTALL_SECONDS, stdin=subprocess.DEVNULL
+        command, cwd=folder, check=True, capture_output=True, text=True, timeout=INSTALL_SECONDS, stdin=closed
     )
 
 
