@@ -20,6 +20,7 @@ from tests.contract.conftest import Server
 with warnings.catch_warnings():
     warnings.simplefilter("ignore", DeprecationWarning)  # it uses websockets' old names
     from hopx_ai import Sandbox
+    from hopx_ai.desktop import Desktop
     from hopx_ai.errors import (
         APIError,
         DesktopNotAvailableError,
@@ -445,13 +446,6 @@ class Checks:
 
     terminal_send_input = terminal_resize = terminal_iter_output = terminal_connect
 
-    # -- what is refused, with a reason ------------------------------------------------------------------------------
-
-    def desktop(self, box: Box) -> None:
-        """The rest of it: see `official.NO_DESKTOP`."""
-        with pytest.raises(DesktopNotAvailableError):
-            box.sandbox.desktop.start_vnc()
-
 
 def test_every_operation_has_its_check() -> None:
     missing = [name for name in official.served(official.SYNC) if not hasattr(Checks, name.replace(".", "_"))]
@@ -474,3 +468,15 @@ def test_what_no_server_can_serve(box: Box) -> None:
         box.sandbox.get_preview_url(8080)
     with pytest.raises(HopxError, match="Unable to determine preview URL"):
         box.sandbox.agent_url  # noqa: B018 - a property that asks the server
+
+
+def test_a_desktop_is_refused_with_the_reason(box: Box) -> None:
+    """See `official.NO_DESKTOP`."""
+    samples: dict[Any, Any] = {int: 1, float: 1.0, bool: True, str: "x", list[str]: ["x"]}
+    for name, value in vars(Desktop).items():
+        if name.startswith("_"):
+            continue
+        needed = [one for one in inspect.signature(value).parameters.values() if one.default is one.empty][1:]
+        given = [samples.get(one.annotation, ["x"]) for one in needed]
+        with pytest.raises(DesktopNotAvailableError):
+            getattr(box.sandbox.desktop, name)(*given)
