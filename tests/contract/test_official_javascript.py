@@ -20,6 +20,7 @@ def test_every_operation(engine: Server, pytestconfig: pytest.Config, tmp_path: 
     environment = {name: value for name, value in os.environ.items() if not name.startswith("HOPX_")} | {
         "HOPX_BASE_URL": engine.url,
         "HOPX_API_KEY": engine.api_key,
+        "CLIENT_CAN_CUT_OFF": "yes" if official.can_cut_off(engine) else "",
         "CLIENT_FOLDER": str(tmp_path),
         "CLIENT_TEMPLATE": official.build_template(engine, "javascript-deletes"),
         "CLIENT_RECEIVER": official.RECEIVER,
