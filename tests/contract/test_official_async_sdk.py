@@ -209,7 +209,8 @@ class Checks:
         failed = await run("1/0", timeout_seconds=30)
         assert (failed.success, failed.exit_code) == (False, 1)
         await box.sandbox.files.mkdir("/workspace/there")
-        there = await run("echo $A $GREETING; basename $PWD", language="bash", env={"A": "1"}, working_dir="/workspace/there")
+        where = {"language": "bash", "working_dir": "/workspace/there"}
+        there = await run("echo $A $GREETING; basename $PWD", env={"A": "1"}, **where)
         assert there.stdout == "1 hello\nthere\n"
         late = await run("import time; time.sleep(60)", timeout_seconds=1)
         assert (late.success, late.exit_code) == (False, 124)  # 408 would be a TypeError of the SDK's (contract D31)
