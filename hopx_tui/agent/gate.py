@@ -74,7 +74,7 @@ class Gate:
             response = await self._dispatch(request)
         except AgentError as error:
             response = _error_response(error, request_id)
-        except RequestPayloadError:  # gzip that is none, chunks without a size
+        except (RequestPayloadError, HttpProcessingError):  # gzip that is none, a part whose head is none
             refusal = AgentError(400, "INVALID_REQUEST", "The body is not what the request's head says")
             response = _error_response(refusal, request_id)
             response.force_close()

@@ -142,8 +142,9 @@ class Metrics:
         return Response(body=text.encode(), headers={"Content-Type": "text/plain; version=0.0.4; charset=utf-8"})
 
     async def _processes(self, _request: Call) -> Response:
-        measured = await self._sampler.measure()
         managed = self._jobs.by_pid()
+        # Clients look for what they have just started (contract D3).
+        measured = await self._sampler.measure(showing=managed)
         loop = asyncio.get_running_loop()
         body = await loop.run_in_executor(None, self._listing, measured, managed)
         return Response(body=body, content_type="application/json")

@@ -6,7 +6,7 @@ import asyncio
 import os
 import pwd
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Collection
 from typing import NamedTuple
 
 from hopx_tui.agent.config import Config
@@ -68,11 +68,14 @@ class Sampler:
                 await self._take()
             await asyncio.sleep(BASELINE_SECONDS)
 
-    async def measure(self) -> Measurement:
-        """Rates since a baseline of 0.2 to 5 s ago; answers within 0.4 s of each other are the same."""
+    async def measure(self, showing: Collection[int] = ()) -> Measurement:
+        """Rates since a baseline of 0.2 to 5 s ago; answers within 0.4 s of each other are the same, unless
+        the last is older than a process that the caller has just started (`showing`: pids)."""
         async with self._lock:
             if self._last is not None and self._clock() - self._last[0] < FRESH_SECONDS:
-                return self._last[1]
+                shown = {stat.pid for stat in self._last[1].processes} if showing else set()
+                if shown.issuperset(showing):
+                    return self._last[1]
             base = self._baseline()
             if base is None:
                 if not self._baselines:

@@ -192,7 +192,7 @@ async def _join(websocket: WebSocketResponse, terminal: SharedTerminal, member: 
 
 
 async def _take_input(websocket: WebSocketResponse, terminal: SharedTerminal, member: Member) -> None:
-    reader = FrameReader(websocket)
+    reader = FrameReader(websocket.receive)
     while (message := await reader.next()) is not None:
         if message.type == "input":
             await terminal.type(member, message.data)

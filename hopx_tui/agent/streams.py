@@ -25,6 +25,7 @@ from hopx_tui.agent.frames import Frames
 from hopx_tui.agent.http import Call, Route
 from hopx_tui.agent.ipython import start_call
 from hopx_tui.agent.kernel import Kernel
+from hopx_tui.agent.pacing import Pace
 from hopx_tui.agent.pipes import Flow
 from hopx_tui.agent.rich import read_frames
 
@@ -82,7 +83,7 @@ class Streams:
         return self._commands.start(argv, sent, time_limit(sent.timeout, DEFAULT_TIMEOUT_SECONDS), Flow)
 
     async def _serve(self, request: Call, begin: Begin) -> StreamResponse:
-        websocket = WebSocketResponse(compress=False, max_msg_size=LARGEST_MESSAGE)
+        websocket = WebSocketResponse(compress=False, max_msg_size=LARGEST_MESSAGE, autoping=False)
         websocket.headers["X-Request-ID"] = request.call_id
         if not websocket.can_prepare(request):
             raise invalid_request(f"{request.path} is a websocket")
@@ -101,10 +102,12 @@ class Streams:
 
     async def _stream(self, websocket: WebSocketResponse, begin: Begin) -> bool:
         """False where the client does not read, so that not even a close would reach it."""
-        frames = Frames(websocket)
-        message = await _first_message(websocket)
+        pace = Pace(websocket)
+        frames = Frames(websocket, pace)
+        message = await _first_message(pace)
         if message is None:
             return True
+        gone = asyncio.create_task(_closed(pace))
         try:
             running = await begin(message)
         except NotStartedError as error:
@@ -113,7 +116,10 @@ class Streams:
         except AgentError as error:
             await frames.error(error.message, error.code)
         else:
-            return await _relay(websocket, frames, running)
+            return await _relay(gone, frames, running)
+        finally:
+            gone.cancel()
+            await asyncio.gather(gone, return_exceptions=True)
         return True
 
 
@@ -127,10 +133,10 @@ def _decoded(message: bytes, shape: type[T]) -> T:
         raise AgentError(400, "INVALID_JSON", "Invalid JSON") from error
 
 
-async def _first_message(websocket: WebSocketResponse) -> bytes | None:
+async def _first_message(pace: Pace) -> bytes | None:
     """None where the client closes or says nothing for half a minute."""
     try:
-        frame = await websocket.receive(timeout=FIRST_FRAME_SECONDS)
+        frame = await pace.receive(FIRST_FRAME_SECONDS)
     except TimeoutError:
         return None
     if frame.type == WSMsgType.TEXT:
@@ -138,15 +144,14 @@ async def _first_message(websocket: WebSocketResponse) -> bytes | None:
     return bytes(frame.data) if frame.type == WSMsgType.BINARY else None
 
 
-async def _closed(websocket: WebSocketResponse) -> None:
-    while (await websocket.receive()).type in (WSMsgType.TEXT, WSMsgType.BINARY):
+async def _closed(pace: Pace) -> None:
+    while (await pace.receive()).type in (WSMsgType.TEXT, WSMsgType.BINARY):
         pass
 
 
-async def _relay(websocket: WebSocketResponse, frames: Frames, running: Running[Flow]) -> bool:
+async def _relay(gone: asyncio.Task[None], frames: Frames, running: Running[Flow]) -> bool:
     """Until the program has ended and all is sent, or the client is gone; False where it does not take the rest."""
     ending = asyncio.create_task(running.ended())
-    gone = asyncio.create_task(_closed(websocket))
     sending = asyncio.create_task(_send_all(frames, running, ending))
     try:
         await asyncio.wait((ending, gone), return_when=asyncio.FIRST_COMPLETED)

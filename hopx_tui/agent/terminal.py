@@ -17,6 +17,7 @@ from hopx_tui.agent.counters import Counters
 from hopx_tui.agent.environment import Environment
 from hopx_tui.agent.errors import AgentError
 from hopx_tui.agent.http import Call, Route, query_int
+from hopx_tui.agent.pacing import Pace
 from hopx_tui.agent.paths import PathMap
 from hopx_tui.agent.pty import PtySession
 from hopx_tui.agent.sessions import Sessions
@@ -57,7 +58,7 @@ class Terminals:
             return await self._sessions.serve(request, name)
         columns = query_int(request, "cols", low=1, high=LARGEST_SIZE) or 80
         lines = query_int(request, "rows", low=1, high=LARGEST_SIZE) or 24
-        websocket = WebSocketResponse(compress=False, max_msg_size=LARGEST_MESSAGE)
+        websocket = WebSocketResponse(compress=False, max_msg_size=LARGEST_MESSAGE, autoping=False)
         websocket.headers["X-Request-ID"] = request.call_id
         if not websocket.can_prepare(request):
             raise AgentError(400, "INVALID_REQUEST", "/terminal is a websocket")
@@ -90,8 +91,9 @@ class Terminals:
 
 async def _join(websocket: WebSocketResponse, session: PtySession) -> None:
     """Until the shell has ended and all of its output is sent, or the socket closes."""
-    output = asyncio.create_task(_send_output(websocket, session))
-    keys = asyncio.create_task(_take_input(websocket, session))
+    pace = Pace(websocket)
+    output = asyncio.create_task(_send_output(websocket, pace, session))
+    keys = asyncio.create_task(_take_input(pace, session))
     try:
         await asyncio.wait((output, keys), return_when=asyncio.FIRST_COMPLETED)
     finally:
@@ -105,7 +107,7 @@ async def _join(websocket: WebSocketResponse, session: PtySession) -> None:
         await websocket.close(code=1000)
 
 
-async def _send_output(websocket: WebSocketResponse, session: PtySession) -> None:
+async def _send_output(websocket: WebSocketResponse, pace: Pace, session: PtySession) -> None:
     decoder = codecs.getincrementaldecoder("utf-8")("replace")
     encoder = msgspec.json.Encoder()
     while data := await session.read():
@@ -118,11 +120,14 @@ async def _send_output(websocket: WebSocketResponse, session: PtySession) -> Non
     if rest:
         await websocket.send_str(encoder.encode({"type": "output", "data": rest}).decode())
     code = session.exited.result() if session.exited.done() else 0
+    # Pacing all of the output would be felt; losing its end would be waited for.
+    await pace.sent()
+    await pace.handled()
     await websocket.send_str(encoder.encode({"type": "exit", "code": code}).decode())
 
 
-async def _take_input(websocket: WebSocketResponse, session: PtySession) -> None:
-    reader = FrameReader(websocket)
+async def _take_input(pace: Pace, session: PtySession) -> None:
+    reader = FrameReader(pace.receive)
     while (message := await reader.next()) is not None:
         if message.type == "input":
             await session.write(message.data.encode("utf-8", "replace"))

@@ -3,11 +3,11 @@
 from __future__ import annotations
 
 import socket
+from collections.abc import Awaitable, Callable
 from typing import Any
 
 import msgspec
-from aiohttp.http_websocket import WSMsgType
-from aiohttp.web_ws import WebSocketResponse
+from aiohttp.http_websocket import WSMessage, WSMsgType
 
 from hopx_tui.agent.http import Call
 
@@ -31,16 +31,16 @@ class Message(msgspec.Struct):
 
 
 class FrameReader:
-    """Reads the messages of one socket."""
+    """Reads the messages of one socket; `receive` gives its frames."""
 
-    def __init__(self, websocket: WebSocketResponse) -> None:
-        self._websocket = websocket
+    def __init__(self, receive: Callable[[], Awaitable[WSMessage]]) -> None:
+        self._receive = receive
         self._decoder = msgspec.json.Decoder(Message)
 
     async def next(self) -> Message | None:
         """The next message that makes sense; None once the socket is closed."""
         while True:
-            frame = await self._websocket.receive()
+            frame = await self._receive()
             if frame.type not in (WSMsgType.TEXT, WSMsgType.BINARY):
                 return None
             try:

@@ -97,6 +97,17 @@ async def test_signal_by_identity(site):
     assert_error(await site.post(route, signal="TERM", start_ticks=row["start_ticks"]), 404, "PROCESS_NOT_FOUND")
 
 
+async def test_what_was_just_started_is_listed(site):
+    started = []
+    for number in range(3):
+        await site.get("/processes")  # the answers of a short while are the same, but not without these
+        started.append((await site.post("/commands/background", command="sleep", args=[f"440{number}"])).json())
+        rows = (await site.get("/processes")).json()["processes"]
+        assert {job["process_id"] for job in started} <= {row.get("process_id") for row in rows}
+    for job in started:
+        await site.post(f"/execute/kill/{job['process_id']}")
+
+
 async def test_signals_that_are_none_and_strangers(site):
     assert_error(await site.post("/processes/1/signal", signal="TERM", start_ticks=1), 404, "PROCESS_NOT_FOUND")
     own = f"/processes/{os.getpid()}/signal"

@@ -176,6 +176,7 @@ async def test_who_says_nothing_is_closed(site, monkeypatch):
 
 async def test_a_client_that_never_takes_the_rest_is_cut_off(site, monkeypatch):
     monkeypatch.setattr("hopx_tui.agent.streams.REST_SECONDS", 0.1)
+    monkeypatch.setattr("hopx_tui.agent.pacing.PONG_SECONDS", 0.05)
     async with opened(site, "/commands/stream", max_queue=1) as socket:
         await socket.send(json.dumps({"command": "head -c 100000000 /dev/zero", "timeout": 1}))
         socket.transport.pause_reading()

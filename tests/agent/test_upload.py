@@ -72,6 +72,7 @@ async def test_what_is_malformed(site):
     assert_error(await send(site, ('name="path"', b"\xff"), (FILE, b"x")), 400, "INVALID_PATH")
     assert_error(await send(site, ('name="path"', b"x" * 70_000), (FILE, b"x")), 400, "INVALID_REQUEST")
     assert_error(await send(site, body=b"nothing of the kind", path="x"), 400, "INVALID_REQUEST")
+    assert_error(await send(site, ('name="\x1a"', b"x"), (FILE, b"x"), path="x"), 400, "INVALID_REQUEST")
     assert_error(await send(site, (FILE, b"x"), path="/etc/evil"), 403, "PATH_NOT_ALLOWED")
     assert_error(await send(site, (FILE, b"x"), path="x", mode="99"), 400, "INVALID_REQUEST")
     nested = f"--{BOUNDARY}\r\nContent-Type: multipart/mixed; boundary=b\r\n\r\n--b--\r\n--{BOUNDARY}--\r\n".encode()

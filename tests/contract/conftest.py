@@ -19,11 +19,12 @@ from hopx_tui.api.models import Sandbox
 
 @dataclass(frozen=True)
 class Server:
-    """Where one server is."""
+    """Where one server is; `folder` holds its log and its state."""
 
     name: str
     url: str
     api_key: str
+    folder: Path
 
 
 def started(name: str, command: list[str], directory: Path) -> Iterator[Server]:
@@ -46,7 +47,7 @@ def started(name: str, command: list[str], directory: Path) -> Iterator[Server]:
             line = program.stdout.readline()
             assert line.startswith("{"), f"{name} did not start: {line}{log.read_text()[-2000:]}"
             told = json.loads(line)
-            yield Server(name, told["url"], told["api_key"])
+            yield Server(name, told["url"], told["api_key"], directory)
         finally:
             program.terminate()
             try:

@@ -1,8 +1,10 @@
 """The vendor's own template builder works against the engine, from upload to sandbox."""
 
 import asyncio
+import shutil
 import types
 import warnings
+from pathlib import Path
 
 import httpx
 import pytest
@@ -122,3 +124,44 @@ async def test_registry_images_are_refused_with_the_choices(real_engine, context
     template = Template().from_python_image("3.12").run_cmd("true")
     with pytest.raises(Exception, match=r"registry.*base, python"):
         await Template.build(template, options(real_engine, context, "image", []))
+
+
+async def test_every_kind_of_step(real_engine, context, needs):
+    """The installers without a package to install: the tests have no network."""
+    needs("git")
+    commit = "git -c user.name=a -c user.email=a@b commit -q --allow-empty -m x"
+    template = (
+        Template(from_image="base")
+        .set_user("root")
+        .set_envs({"ONE": "1", "TWO": "2"})
+        .pip_install("--help")
+        .run_cmd(f"git init -q /opt/origin && cd /opt/origin && {commit}")
+        .skip_cache()
+        .git_clone("/opt/origin", "/opt/clone")
+        .run_cmd("echo made-with-$ONE-$TWO; git -C /opt/clone log --format=%s")
+        .add_metadata("kind", "test")
+    )
+    if shutil.which("npm"):
+        template.npm_install("--help")
+    assert template.get_metadata() == {"kind": "test"}
+    assert template.get_from_image() == "base"
+    assert template.get_registry_auth() is template.get_start_cmd() is template.get_ready_check() is None
+    assert len(template.get_steps()) >= 7
+    said = []
+    result = await Template.build(template, options(real_engine, context, "steps", said))
+    assert "made-with-1-2" in said
+    assert real_engine.api.delete(f"/v1/templates/{result.template_id}").status_code == 200
+
+
+ABSENT = dict.fromkeys(
+    ["from_ubuntu_image", "from_node_image", "from_private_image", "from_gcp_private_image", "from_aws_private_image"],
+    "a registry's image, refused as that of `from_python_image` is",
+) | dict.fromkeys(
+    ["apt_install", "go_install", "cargo_install"], "a `run_cmd` of the SDK's own that needs the network to succeed"
+)
+
+
+def test_every_operation_is_used_here():
+    operations = {name for name in vars(Template) if not name.startswith("_")}
+    source = Path(__file__).read_text()
+    assert {name for name in operations if f".{name}(" not in source} == set(ABSENT)
