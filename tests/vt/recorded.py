@@ -13,7 +13,7 @@ import sys
 import termios
 import time
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from pathlib import Path
 
 from tests.vt_core import make
@@ -36,7 +36,6 @@ class Program:
     tools: Sequence[str] = ()
     before: Sequence[str] = ()
     after: Sequence[str] = ()
-    env: Mapping[str, str] = field(default_factory=dict)
 
 
 _GIT = "git -c user.name=One -c user.email=one@example.org -c commit.gpgsign=false"
@@ -101,7 +100,6 @@ def record(program: Program, size: tuple[int, int], folder: Path) -> bytes:
         "LC_ALL": "C.UTF-8", "LESSHISTFILE": "-", "COLORTERM": "truecolor", "PYTHONPATH": str(ROOT), "PS1": "$ ",
         "PYTHON_HISTORY": "/dev/null", "TEXTUAL_ANIMATIONS": "none",
     }  # fmt: skip
-    environment |= program.env
     if program.before:
         subprocess.run(program.before, cwd=folder, env=environment, check=True, timeout=20)
     master, slave = pty.openpty()
