@@ -139,8 +139,8 @@ def test_only_text_arrives(tmp_path: Path) -> None:
     finally:
         run.close()
     assert unprintable(seen) == []
-    assert len(seen) > 50_000
+    assert len(seen) > 20_000
     assert "link" in seen
-    assert len({match["link"] for match in _ALLOWED.finditer(seen)}) > 10
+    assert len({match["link"] for match in _ALLOWED.finditer(seen)}) > 4
     assert _ANSWERS.sub("", heard) == ""
     assert len(heard) > 1_000

@@ -19,7 +19,7 @@ from pathlib import Path
 from tests.vt_core import make
 
 QUIET_SECONDS = 0.12
-LONGEST_SECONDS = 5.0
+LONGEST_SECONDS = 10.0
 ROOT = Path(__file__).parents[2]
 BOARD = str(ROOT / "tests" / "tty" / "driver_app.py")
 _STARTER = (
