@@ -20,11 +20,11 @@ MAX_STRING = 1_048_576
 _C0 = r"\x00-\x17\x19\x1c-\x1f"  # controls that act inside a sequence: all but ESC, CAN, SUB
 
 _TOKENS = re.compile(
-    r"\x1b\[[0-?]*[@-~]"  # CSI
-    r"|[ -~]+(?:\r\n(?:[ -~]*\r\n)*)?"  # printable ASCII, with the complete lines it begins
+    r"\x1b\[[0-?]*+[@-~]"  # CSI
+    r"|[ -~]+(?:\r\n(?:[ -~]*+\r\n)*+)?"  # printable ASCII, with the complete lines it begins
     r"|[^\x00-\x1f]+"  # any text
     r"|\x1b\[[0-?]*[ -/]+[@-~]"  # CSI with intermediates
-    r"|\r\n(?:[ -~]*\r\n)*"  # complete lines
+    r"|\r\n(?:[ -~]*+\r\n)*+"  # complete lines
     r"|\x1b(?:\](?:P[0-9A-Fa-f]{7}|R|[^\x07\x18\x1a\x1b]*[\x07\x18\x1a]?)"  # OSC (and Linux palette)
     r"|[PX^_k][^\x18\x1a\x1b]*[\x18\x1a]?)"  # DCS, SOS, PM, APC, title: these end at ESC only
     r"|\x1b(?:[0-Z\\-~]|[ -/]+[0-~])"  # escape sequence

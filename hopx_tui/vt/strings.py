@@ -71,9 +71,12 @@ class Strings(Reports):
                 self.tell(Cwd(path, one_line(host)))
 
     def _link(self, rest: str) -> None:
-        """OSC 8: parameters ; URI. Only schemes that are safe to open; an empty URI ends the link."""
+        """OSC 8: parameters ; URI. Only schemes that are safe to open; an empty URI ends the link.
+
+        It goes on to the person's terminal: nothing invisible may be in it.
+        """
         _, _, uri = rest.partition(";")
-        safe = uri.lower().startswith(_LINK_SCHEMES) and uri == one_line(uri, MAX_LINK)
+        safe = uri.lower().startswith(_LINK_SCHEMES) and len(uri) <= MAX_LINK and uri.isprintable()
         look = self.cursor.style.look._replace(link=uri if safe else None)
         self.cursor.style = self.styles.intern(look)
 

@@ -58,8 +58,11 @@ class Writing(ScreenState):
         columns, rows, top, bottom = self.columns, self.rows, self.top, self.bottom
         style = self.cursor.style
         fill = style.erase
-        entries: list[Entry]
-        entries = self._folded(lines) if lines and max(map(len, lines)) > columns else list(lines)
+        entries: list[Entry] = []
+        if lines and max(map(len, lines)) > columns:
+            entries = self._folded(lines)
+        else:
+            entries += lines
         leave = len(entries) + 1
         height = bottom - top + 1
         gone = max(0, leave - height)  # entries that scroll through at once
@@ -80,7 +83,10 @@ class Writing(ScreenState):
             else entry
             for entry in (entries[gone:] if gone else entries)
         ]
-        rows[top : bottom + 1] = [*rows[top + leave : bottom + 1], *new, Row(columns, fill)]
+        new.append(Row(columns, fill))
+        del rows[top : top + leave if leave < height else bottom + 1]
+        at = bottom + 1 - len(new)
+        rows[at:at] = new
 
     def _folded(self, lines: list[str]) -> list[Entry]:
         columns = self.columns

@@ -45,7 +45,9 @@ def test_titles():
     ("uri", "link"),
     [("https://x/y", "https://x/y"), ("mailto:a@b", "mailto:a@b"), ("file:///etc", "file:///etc"),
      ("javascript:x", None),
-     ("ssh://x", None), ("http://a\nb", None), ("http://" + "x" * 5000, None), ("HTTP://A", "HTTP://A")],
+     ("ssh://x", None), ("http://a\nb", None), ("http://" + "x" * 5000, None), ("HTTP://A", "HTTP://A"),
+     ("http://a/\u202eb", None), ("http://a/\u200d", None), ("http://\ue000", None), ("http://\U000e0041", None),
+     ("http://a/日本", "http://a/日本")],
 )  # fmt: skip
 def test_links(uri, link):
     term = Term().feed(f"\x1b]8;id=1;{uri}\x1b\\ab\x1b]8;;\x1b\\c")
