@@ -22,7 +22,7 @@ HARNESS = SHARED / "tools" / "vt_ref.py"
 KNOWN_MISSES = {"saved_cursor_alt"}
 SKIPPED_BY_XTERMJS = {"t0055-EL", "t0084-CBT", "t0101-NLM", "t0103-reverse_wrap", "t0504-vim"}
 CHUNKS = (0, 1, 7)
-LONG_RECORDING = 10_000
+LONG_RECORDING = 3_000
 
 pytestmark = [
     pytest.mark.no_cover,  # the core is measured by tests of its own; tracing would double the longest ones
