@@ -84,6 +84,7 @@ class PathMap:
         self._isolated = config.isolated
         self.workspace = os.fsencode(config.workspace)
         self.home = os.fsencode(config.home)
+        self._workdir = config.workdir
         self._mapped = () if self._isolated else ((WORKSPACE, self.workspace), (HOME, self.home))
         self._trees = tuple(os.path.realpath(real) for _, real in self._mapped)
         self._own = tuple(b"/proc/%d" % pid for pid in agent_pids)
@@ -120,13 +121,14 @@ class PathMap:
         return location
 
     def working_directory(self, raw: str | None) -> bytes:
-        """The real directory commands start in. Raises AgentError DIRECTORY_NOT_FOUND, INVALID_PATH or
+        """The real directory programs start in; the template's, where it still is one, or the workspace unless `raw`
+        names another. Raises AgentError DIRECTORY_NOT_FOUND, INVALID_PATH or
         PATH_NOT_ALLOWED.
 
         At level none any real directory serves too: the command could go there by itself.
         """
         if not raw:
-            return self.workspace
+            return self._own_working_directory() if self._workdir else self.workspace
         path = requested(raw, None)
         if self._mapped and path.startswith(b"/"):
             real = self._translate(posixpath.normpath(path))[1]
@@ -137,6 +139,15 @@ class PathMap:
         if not os.path.isdir(real):
             raise AgentError(404, "DIRECTORY_NOT_FOUND", f"Directory not found: {raw}", path=raw)
         return real
+
+    def _own_working_directory(self) -> bytes:
+        workdir = posixpath.normpath(os.fsencode(self._workdir))
+        if self._mapped and not any(within(workdir, mapped) for mapped, _ in self._mapped):
+            return self.workspace  # without isolation a path of that name is the host's
+        try:
+            return self.working_directory(self._workdir)
+        except AgentError:  # the sandbox has removed it, or put something else in its place
+            return self.workspace
 
     def _translate(self, spelled: bytes) -> tuple[bytes, bytes]:
         for mapped, real in self._mapped:

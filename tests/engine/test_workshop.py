@@ -60,7 +60,8 @@ def test_a_template_from_every_step(engine, level):
     sandbox = engine.create(template_name="whole", env_vars={"MINE": "1", "TWICE": "mine"})
     assert sandbox["resources"]["memory_mb"] == 512
     until(lambda: shell(sandbox, f"cat {place}/sub/started")["exit_code"] == 0 or level == "none", "the start command")
-    where = place if level == "bwrap" else "$PWD/app"
+    where = place if level == "bwrap" else "$PWD/.."  # programs start in the WORKDIR
+    assert shell(sandbox, "pwd")["stdout"].endswith("/app/sub\n")
     seen = shell(sandbox, f"cd {where}; cat made ~/home-file; echo $MINE; cat sub/started; rm made; hostname")["stdout"]
     lines = seen.splitlines()
     assert lines[:3] == ["42", "in-home", "1"]
