@@ -1,4 +1,4 @@
-"""Who may reach what: keys and tokens on every route there is, another user of this machine, paths that lead astray, and
+"""Who may reach what: keys and tokens on every route, another user of this machine, paths that lead astray, and
 what can be seen and reached from inside a sandbox."""
 
 import asyncio
