@@ -47,8 +47,8 @@ def victim(engine):
 # how many of the programs that write without end run in the sandbox of the caller
 YES = (
     "n=0; for each in /proc/[0-9]*; do { tr '\\0' ' ' < $each/cmdline | grep -q '^yes mark-4711' "
-    "&& tr '\\0' '\\n' < $each/environ | grep -qx HOPX_SANDBOX_ID=$HOPX_SANDBOX_ID && n=$((n + 1)); } 2>/dev/null; done; "
-    "echo $n"
+    "&& tr '\\0' '\\n' < $each/environ | grep -qx HOPX_SANDBOX_ID=$HOPX_SANDBOX_ID && n=$((n + 1)); } 2>/dev/null; "
+    "done; echo $n"
 )
 
 
@@ -67,7 +67,7 @@ def pss(pid):
 
 
 def agent_of(engine, sandbox):
-    mine = {pid for pid in living(sandbox)}
+    mine = set(living(sandbox))
     (found,) = [
         pid
         for pid in tree(engine.process.pid)
