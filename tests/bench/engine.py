@@ -220,8 +220,8 @@ def sweep(table: Table) -> None:
             reader.scan()
             took.append((time.thread_time() - begun) * 1000)
         reader.close()
-        table.line(f"sweep of {PROCESSES} processes, CPU", statistics.median(took) * PROCESSES / (PROCESSES + others), 15,
-                   unit="ms")  # fmt: skip
+        share = PROCESSES / (PROCESSES + others)
+        table.line(f"sweep of {PROCESSES} processes, CPU", statistics.median(took) * share, 15, unit="ms")
     finally:
         os.killpg(held.pid, signal.SIGKILL)
         held.communicate()

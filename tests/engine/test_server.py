@@ -92,6 +92,8 @@ def test_the_real_agent_serves(engines, level):
     sandbox = engine.create(env_vars={"A": "b"})
     health = until(lambda: engine_health(sandbox), "health", 5)
     assert health["status"] == "healthy"
+    ours = [comm(pid) for pid in tree(engine.process.pid) if comm(pid).startswith("hopx-")]
+    assert sorted(ours) == ["hopx-agent", "hopx-supervisor"]  # one of each: nobody is watched over twice
     for action in ("pause", "resume", "stop", "start"):
         assert engine.move(sandbox, action).status_code == 200, action
     assert engine_health(sandbox)["status"] == "healthy"
