@@ -210,15 +210,20 @@ class BubblewrapSession(Session):
             self._repair = asyncio.get_running_loop().create_task(self._restore_uplink(self._init))
 
     async def _restore_uplink(self, init: processes.Process) -> None:
-        try:
-            self._uplink = network.attach(init.pid)  # from this thread: pasta dies with it
-            await network.wait_up(self._uplink, init.pid)
-        except (OSError, StartError) as error:
-            log.warning("sandbox %s has no network: %s", self.launch.sandbox_id, error)
-            self._drop_uplink()
+        while True:
+            try:
+                self._uplink = network.attach(init.pid)  # from this thread: pasta dies with it
+                await network.wait_up(self._uplink, init.pid)
+            except (OSError, StartError) as error:  # it may have been killed on its way up: that is one loss more
+                log.warning("sandbox %s has no network: %s", self.launch.sandbox_id, error)
+                self._drop_uplink()
+                self._uplink_losses += 1
+                if self._uplink_losses > UPLINK_TRIES:
+                    return
+                continue
+            self._watch_uplink()
+            self._on_notice("network_restored")
             return
-        self._watch_uplink()
-        self._on_notice("network_restored")
 
     def _agent_process(self, pid: int) -> processes.Process | None:
         if self._init is None:

@@ -415,7 +415,7 @@ print(json.dumps(seen))
 
 
 def test_from_inside_the_host_and_the_others_are_out_of_reach(engine, pair, level, tmp_path):
-    one, other = pair
+    one, other = engine.create(), pair[1]  # where no other test has made folders of the same names
     ask_agent(other, "POST", "/commands/background", json={"command": "exec -a hopx-neighbour sleep 4321"})
     answer = ask_agent(one, "POST", "/files/write", json={"path": "look.py", "content": INSIDE})
     assert answer.status_code == 200
@@ -424,6 +424,7 @@ def test_from_inside_the_host_and_the_others_are_out_of_reach(engine, pair, leve
     words = ["python3", "look.py", str(engine.state), home, engine.key, other["id"], *ports]
     done = ask_agent(one, "POST", "/commands/run", json={"command": words[0], "args": words[1:]}).json()
     assert done["exit_code"] == 0, done
+    engine.kill(one)
     seen = json.loads(done["stdout"])
     network = engine.api.get("/health").json()["network"]
     for status in seen["ports"].values():

@@ -163,7 +163,8 @@ def test_a_running_build_is_seen_and_cancelled(engine):
     template_id, build_id = answer.json()["template_id"], answer.json()["build_id"]
 
     def begun():
-        return "begun" in engine.api.get(f"/v1/templates/build/{template_id}/logs").json()["logs"]
+        logs = engine.api.get(f"/v1/templates/build/{template_id}/logs").json()["logs"]
+        return "begun" in logs.splitlines()  # what it printed, not the name of the step
 
     until(begun, "the step to run")
     first = engine.api.get(f"/v1/templates/build/{build_id}/logs").json()
