@@ -102,7 +102,12 @@ class Watch:
             task = loop.run_in_executor(None, self.child.wait)
             task.add_done_callback(lambda _done: self._finish(on_end))
             return
-        self._open.append(os.pidfd_open(self.child.pid))
+        if self.child.returncode is None:
+            self._open.append(os.pidfd_open(self.child.pid))
+        else:  # whoever looked after it while it set up has reaped it: its number may be another's by now
+            self._end_others()
+        if not self._open:
+            loop.call_soon(self._finish, on_end)
         for handle in self._open:
             loop.add_reader(handle, self._one_ended, handle, on_end)
 
@@ -110,12 +115,15 @@ class Watch:
         asyncio.get_running_loop().remove_reader(handle)
         os.close(handle)
         self._open.remove(handle)
-        for other in self._open:  # they live and die together
-            with contextlib.suppress(OSError):
-                signal.pidfd_send_signal(other, signal.SIGKILL)
+        self._end_others()
         if not self._open:
             self.child.wait()
             self._finish(on_end)
+
+    def _end_others(self) -> None:
+        for other in self._open:  # they live and die together
+            with contextlib.suppress(OSError):
+                signal.pidfd_send_signal(other, signal.SIGKILL)
 
     def _finish(self, on_end: Callable[[], None]) -> None:
         self.ended.set()
