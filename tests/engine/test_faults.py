@@ -65,7 +65,13 @@ def halves(state):
 
 
 def groups(pid):
-    return [str(path) for path in Path("/sys/fs/cgroup").glob(f"**/hopx-tui-{pid}-*")]
+    # not a glob: groups of other engines come and go while it looks
+    return [
+        os.path.join(place, name)
+        for place, names, _ in os.walk("/sys/fs/cgroup")
+        for name in names
+        if name.startswith(f"hopx-tui-{pid}-")
+    ]
 
 
 def nothing_is_left(engine, before):
