@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+import gc
 import sys
 
-USAGE = "usage: python -m hopx_tui.agent --control-fd C --listen-fd L (started by the engine)"
+USAGE = "usage: python -m hopx_tui.agent --control-fd C --listen-fd L [--supervised] (started by the engine)"
+SUPERVISED = "--supervised"
 
 
 def parse(arguments: list[str]) -> tuple[int, int]:
@@ -22,13 +24,15 @@ def parse(arguments: list[str]) -> tuple[int, int]:
 
 
 def main(arguments: list[str]) -> int:
-    """Supervise a serving child; its exit status, 2 for wrong arguments."""
+    """Supervise a serving child; its exit status, 2 for wrong arguments. With --supervised the parent of this process
+    holds the engine's lifeline and ends everything, so that this process serves itself."""
+    gc.disable()  # looking for garbage during the imports takes a tenth of the start; the server turns it on again
     try:
-        control_fd, listen_fd = parse(arguments)
+        control_fd, listen_fd = parse([each for each in arguments if each != SUPERVISED])
     except ValueError as error:
         sys.stderr.write(f"{error}\n{USAGE}\n")
         return 2
-    from hopx_tui.agent.supervisor import supervise
+    from hopx_tui.agent.supervisor import serve_supervised, supervise
 
     def serve() -> int:
         from hopx_tui.agent.lean import import_server
@@ -38,6 +42,8 @@ def main(arguments: list[str]) -> int:
 
         return run(control_fd, listen_fd)
 
+    if SUPERVISED in arguments:
+        return serve_supervised(serve)
     return supervise(control_fd, listen_fd, serve)
 
 

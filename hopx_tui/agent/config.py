@@ -30,6 +30,7 @@ class Config(msgspec.Struct, frozen=True, kw_only=True):
     limits: Limits = Limits()
     enforced: dict[str, str] = {}
     languages: list[str] | None = None
+    workdir: str = ""  # of the template: where programs start, as the sandbox spells it
 
     @property
     def isolated(self) -> bool:

@@ -85,6 +85,8 @@ class Gate:
             self.sockets.pop(request_id, None)
         if not response.prepared:
             response.headers["X-Request-ID"] = request_id
+            if "Upgrade" in request.headers:  # the parser takes what follows for the other protocol, for ever
+                response.force_close()
         self._counters.request_ended(time.perf_counter() - started, failed=response.status >= 400)
         return response
 

@@ -193,7 +193,7 @@ class Kernel:
         try:
             variables = self._environment.of_child(defaults=DEFAULTS)
             self._host = await start_host(
-                self._children, variables, workspace=self._paths.workspace, scratch=self._scratch
+                self._children, variables, workspace=self._paths.working_directory(None), scratch=self._scratch
             )
         finally:
             self._starting = False

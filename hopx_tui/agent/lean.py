@@ -1,4 +1,4 @@
-"""Imports aiohttp's server without its client and TLS: 36 -> 24 MiB and 80 ms less in every sandbox.
+"""Imports aiohttp's server without its client, TLS and urllib's: 36 -> 24 MiB and 80 ms less in every sandbox.
 
 `import aiohttp` loads the client first, and both load OpenSSL; an agent that serves loopback uses neither. A
 stand-in package with the real one's path lets the submodules load alone. Where that fails (another aiohttp),
@@ -30,6 +30,9 @@ def import_server() -> bool:
     hides_tls = "ssl" not in sys.modules
     if hides_tls:
         sys.modules["ssl"] = None  # type: ignore[assignment]
+    hides_urllib = "urllib.request" not in sys.modules
+    if hides_urllib:
+        sys.modules["urllib.request"] = _without_proxies()
     try:
         for name in SERVER_MODULES:
             importlib.import_module(f"aiohttp.{name}")
@@ -40,4 +43,13 @@ def import_server() -> bool:
     finally:
         if hides_tls:
             del sys.modules["ssl"]
+        if hides_urllib:
+            del sys.modules["urllib.request"]
     return True
+
+
+def _without_proxies() -> types.ModuleType:
+    """Stands for urllib.request while aiohttp takes two functions from it, which only its client calls."""
+    stand_in = types.ModuleType("urllib.request")
+    stand_in.__dict__.update(getproxies=dict, proxy_bypass=lambda _host: True)
+    return stand_in

@@ -84,7 +84,8 @@ class Metrics:
     async def _system_fields(self, measured: Measurement) -> dict[str, Any]:
         loop = asyncio.get_running_loop()
         disk = await loop.run_in_executor(None, self._disk.usage)
-        network = network_bytes() if self._config.network == "own" and self._config.isolated else None
+        # cut off from the network it has a namespace of its own all the same, whose counters stay at 0
+        network = network_bytes() if self._config.network != "host" and self._config.isolated else None
         return {
             "cpu": {"usage_percent": measured.cpu_percent, "cores": self._cores()},
             "memory": usage(self._memory_total, measured.memory_used),

@@ -84,9 +84,10 @@ class PathMap:
         self._isolated = config.isolated
         self.workspace = os.fsencode(config.workspace)
         self.home = os.fsencode(config.home)
+        self._workdir = config.workdir
         self._mapped = () if self._isolated else ((WORKSPACE, self.workspace), (HOME, self.home))
         self._trees = tuple(os.path.realpath(real) for _, real in self._mapped)
-        self._own = tuple(b"/proc/%d" % pid for pid in agent_pids)
+        self._own = agent_pids
 
     def locate(self, raw: bytes, *, follow: bool = True) -> Location:
         """Where `raw` lies; relative paths start in the workspace. Without `follow` a symbolic link at the
@@ -108,6 +109,8 @@ class PathMap:
                 real = posixpath.join(os.path.realpath(parent), name)
         except RecursionError as error:  # links to links to links
             raise invalid_path(f"Too many symbolic links: {display(spelled)}", display(spelled)) from error
+        except OSError as error:  # a link of /proc that tells nobody where it leads
+            raise path_not_allowed(display(spelled), error.strerror or "it leads nowhere") from error
         self._check_inside(spelled, real)
         return Location(spelled, real)
 
@@ -120,13 +123,14 @@ class PathMap:
         return location
 
     def working_directory(self, raw: str | None) -> bytes:
-        """The real directory commands start in. Raises AgentError DIRECTORY_NOT_FOUND, INVALID_PATH or
+        """The real directory programs start in; the template's, where it still is one, or the workspace unless `raw`
+        names another. Raises AgentError DIRECTORY_NOT_FOUND, INVALID_PATH or
         PATH_NOT_ALLOWED.
 
         At level none any real directory serves too: the command could go there by itself.
         """
         if not raw:
-            return self.workspace
+            return self._own_working_directory() if self._workdir else self.workspace
         path = requested(raw, None)
         if self._mapped and path.startswith(b"/"):
             real = self._translate(posixpath.normpath(path))[1]
@@ -137,6 +141,15 @@ class PathMap:
         if not os.path.isdir(real):
             raise AgentError(404, "DIRECTORY_NOT_FOUND", f"Directory not found: {raw}", path=raw)
         return real
+
+    def _own_working_directory(self) -> bytes:
+        workdir = posixpath.normpath(os.fsencode(self._workdir))
+        if self._mapped and not any(within(workdir, mapped) for mapped, _ in self._mapped):
+            return self.workspace  # without isolation a path of that name is the host's
+        try:
+            return self.working_directory(self._workdir)
+        except AgentError:  # the sandbox has removed it, or put something else in its place
+            return self.workspace
 
     def _translate(self, spelled: bytes) -> tuple[bytes, bytes]:
         for mapped, real in self._mapped:
@@ -152,10 +165,19 @@ class PathMap:
         text = display(spelled)
         if real in SECRET_FILES or spelled in SECRET_FILES or any(within(real, tree) for tree in SECRET_TREES):
             raise path_not_allowed(text, "it holds secrets")
-        if any(within(real, tree) for tree in self._own):
+        if self._is_own(real):
             raise path_not_allowed(text, "it belongs to the sandbox's agent")
         if self._trees and not any(within(real, tree) for tree in self._trees):
             raise path_not_allowed(text, "without isolation only /workspace and /root can be reached")
+
+    def _is_own(self, real: bytes) -> bool:
+        """Whether a path is about a process of the agent. /proc has each thread of a process under its own number as
+        well, unlisted, with all that the process shows of itself to itself."""
+        parts = real.split(b"/", 3)
+        if parts[1:2] != [b"proc"] or len(parts) < 3 or not parts[2].isdigit() or len(parts[2]) > 10:
+            return False
+        number = int(parts[2])
+        return number in self._own or any(os.path.isdir(f"/proc/{pid}/task/{number}") for pid in self._own)
 
     def roots(self) -> tuple[tuple[bytes, bytes], ...]:
         """(API directory, real directory) of what `/` lists at level none; empty where `/` is real."""

@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 import os
+import resource
 import time
 from typing import NamedTuple
 
 CLOCK_TICKS = os.sysconf("SC_CLK_TCK")
 PAGE_SIZE = os.sysconf("SC_PAGE_SIZE")
-KEPT_DESCRIPTORS = 512
+KEPT_DESCRIPTORS = 2048  # where a process may have many; of a small limit no more than a quarter
 _STAT_BYTES = 1024
 
 
@@ -35,21 +36,22 @@ def parse_stat(data: bytes) -> ProcessStat:
     """`/proc/PID/stat`; the name may itself hold blanks and brackets. Raises ValueError or IndexError on
     other input."""
     opening, closing = data.index(b"("), data.rindex(b")")
-    rest = data[closing + 2 :].split()
+    # by position and with the fields behind left in one piece: this runs for every process at every look
+    rest = data[closing + 2 :].split(None, 22)
     return ProcessStat(
-        pid=int(data[:opening]),
-        name=data[opening + 1 : closing].decode("utf-8", "backslashreplace"),
-        state=rest[0].decode("ascii", "replace"),
-        ppid=int(rest[1]),
-        group=int(rest[2]),
-        session=int(rest[3]),
-        user_ticks=int(rest[11]),
-        system_ticks=int(rest[12]),
-        reaped_ticks=int(rest[13]) + int(rest[14]),
-        nice=int(rest[16]),
-        threads=int(rest[17]),
-        start_ticks=int(rest[19]),
-        rss_bytes=int(rest[21]) * PAGE_SIZE,
+        int(data[:opening]),
+        data[opening + 1 : closing].decode("utf-8", "backslashreplace"),
+        rest[0].decode("ascii", "replace"),
+        int(rest[1]),  # ppid
+        int(rest[2]),  # group
+        int(rest[3]),  # session
+        int(rest[11]),  # user_ticks
+        int(rest[12]),  # system_ticks
+        int(rest[13]) + int(rest[14]),  # reaped_ticks
+        int(rest[16]),  # nice
+        int(rest[17]),  # threads
+        int(rest[19]),  # start_ticks
+        int(rest[21]) * PAGE_SIZE,
     )
 
 
@@ -74,7 +76,8 @@ class StatReader:
     """Scans the table again and again, keeping descriptors open: half the cost of opening each file anew."""
 
     def __init__(self, *, keep: int = KEPT_DESCRIPTORS) -> None:
-        self._keep = keep
+        limit = resource.getrlimit(resource.RLIMIT_NOFILE)[0]
+        self._keep = keep if limit == resource.RLIM_INFINITY else min(keep, limit // 4)
         self._kept: dict[int, int] = {}
 
     def scan(self) -> dict[int, ProcessStat]:
@@ -86,20 +89,22 @@ class StatReader:
         for gone in self._kept.keys() - pids:
             os.close(self._kept.pop(gone))
         table: dict[int, ProcessStat] = {}
+        kept, read = self._kept, self._read
         for pid in pids:
-            stat = self._read(pid)
+            descriptor = kept.get(pid)
+            if descriptor is not None:
+                try:
+                    table[pid] = parse_stat(os.pread(descriptor, _STAT_BYTES, 0))
+                    continue
+                except (OSError, ValueError, IndexError):
+                    # The process this descriptor stood for is gone; its number may be in use again.
+                    os.close(kept.pop(pid))
+            stat = read(pid)
             if stat is not None:
                 table[pid] = stat
         return table
 
     def _read(self, pid: int) -> ProcessStat | None:
-        kept = self._kept.get(pid)
-        if kept is not None:
-            try:
-                return parse_stat(os.pread(kept, _STAT_BYTES, 0))
-            except (OSError, ValueError, IndexError):
-                # The process this descriptor stood for is gone; its number may be in use again.
-                os.close(self._kept.pop(pid))
         try:
             descriptor = os.open(f"/proc/{pid}/stat", os.O_RDONLY | os.O_CLOEXEC)
         except OSError:

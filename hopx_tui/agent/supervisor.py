@@ -63,6 +63,13 @@ def supervise(control_fd: int, listen_fd: int, serve: Callable[[], int]) -> int:
     return status
 
 
+def serve_supervised(serve: Callable[[], int]) -> int:
+    """Run `serve` in this process, below a supervisor that the engine has started; return its exit status."""
+    prctl.forgo_tracing()
+    prctl.signal_on_parent_death(signal.SIGTERM)
+    return serve()
+
+
 def _watch(server: int, control_fd: int, wake_fd: int) -> int:
     poller = select.poll()
     # No event is asked for: a hang-up is always reported, and what the engine writes is the server's to read.

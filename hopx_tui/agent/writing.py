@@ -9,7 +9,7 @@ import re
 import stat
 from collections.abc import Iterable
 
-from hopx_tui.agent.disk import DiskWatch
+from hopx_tui.agent.disk import DiskWatch, mount_points
 from hopx_tui.agent.errors import AgentError, invalid_path, invalid_request, os_errors, path_not_allowed
 from hopx_tui.agent.paths import Location, PathMap
 from hopx_tui.agent.trees import make_parents, remove_tree
@@ -184,16 +184,19 @@ def remove(location: Location, paths: PathMap) -> int:
 def remove_leftovers(roots: Iterable[bytes], *, before: float) -> int:
     """Drafts below `roots` last changed before that Unix time: an agent that was killed left them. For a thread.
 
-    How many were removed. What cannot be read or removed is left alone, symbolic links are not followed.
+    How many were removed. What cannot be read or removed is left alone, symbolic links are not followed, and what is
+    mounted there (an interpreter below the sandbox's home has 50,000 files) is not looked at.
     """
     removed = 0
+    mounts = mount_points()
     pending = list(roots)
     while pending:
         try:
             with os.scandir(pending.pop()) as entries:
                 for entry in entries:
                     if entry.is_dir(follow_symlinks=False):
-                        pending.append(entry.path)
+                        if entry.path not in mounts:
+                            pending.append(entry.path)
                     elif _LEFTOVER.match(entry.name) and _is_old_file(entry, before):
                         os.unlink(entry.path)
                         removed += 1

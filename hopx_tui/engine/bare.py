@@ -6,36 +6,27 @@ import os
 import signal
 import socket
 import subprocess
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
 from hopx_tui.engine import processes, supervisor
-from hopx_tui.engine.cgroups import Group
-from hopx_tui.engine.runtime import Runtime
-from hopx_tui.engine.session import Launch, Session, spawn, stop_all
+from hopx_tui.engine.runtime import AGENT, Runtime
+from hopx_tui.engine.session import Run, Session, spawn
 
-FREEZE_ROUNDS = 50
 MARK = "HOPX_SANDBOX_ID"
+SUPERVISED = "--supervised"  # the agent has a parent that ends everything: it needs none of its own
 INHERITED = ("PATH", "TZ", "SSL_CERT_FILE", "SSL_CERT_DIR", "LD_LIBRARY_PATH")
 
 
 class BareSession(Session):
     """The supervisor, the agent and everything below; nothing is isolated."""
 
-    def __init__(
-        self,
-        launch: Launch,
-        group: Group,
-        on_end: Callable[[], None],
-        on_event: Callable[[dict[str, Any]], None],
-        runtime: Runtime,
-    ) -> None:
-        super().__init__(launch, group, on_end, on_event)
+    def __init__(self, run: Run, runtime: Runtime) -> None:
+        super().__init__(run)
         self._runtime = runtime
         self._lifeline = -1
         self._supervisor: processes.Process | None = None
-        self._frozen: set[processes.Process] = set()
 
     @property
     def isolation(self) -> str:
@@ -66,6 +57,7 @@ class BareSession(Session):
             str(control.fileno()),
             "--listen-fd",
             str(listener.fileno()),
+            *((SUPERVISED,) if launch.program == AGENT else ()),
             program=launch.program,
         )
         try:
@@ -106,16 +98,7 @@ class BareSession(Session):
 
     def freeze(self) -> None:
         # never the control group: a frozen supervisor could not end its family with the engine
-        for _ in range(FREEZE_ROUNDS):
-            stopped = stop_all(self._family())
-            self._frozen |= stopped
-            if not stopped:
-                break
-
-    def thaw(self) -> None:
-        for row in sorted(self._frozen, key=lambda each: each.pid, reverse=True):
-            processes.send(row, signal.SIGCONT)
-        self._frozen.clear()
+        self._stop_all(self._family)
 
     def _family(self) -> list[processes.Process]:
         return processes.descendants(self._supervisor.pid) if self._supervisor is not None else []

@@ -9,13 +9,11 @@ import os
 import signal
 import socket
 import subprocess
-from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
 from hopx_tui.engine import ground, network, processes
-from hopx_tui.engine.cgroups import Group
 from hopx_tui.engine.errors import StartError
 from hopx_tui.engine.mounts import (
     ETC_NAMES,
@@ -28,7 +26,7 @@ from hopx_tui.engine.mounts import (
 )
 from hopx_tui.engine.outfit import PLAIN, Outfit
 from hopx_tui.engine.runtime import Runtime, is_below
-from hopx_tui.engine.session import Launch, Session, spawn, stop_all
+from hopx_tui.engine.session import Run, Session, spawn
 
 FOLDERS = {
     "/workspace": "workspace",
@@ -38,7 +36,6 @@ FOLDERS = {
     "/opt": "opt",
 }
 INFO_SECONDS = 10.0
-FREEZE_ROUNDS = 50
 UPLINK_TRIES = 5  # per run: what kills pasta again and again is not ours to outlast
 log = logging.getLogger(__name__)
 
@@ -101,15 +98,8 @@ class Bubblewrap:
 class BubblewrapSession(Session):
     """bwrap, its pid 1 and, with a network of its own, pasta."""
 
-    def __init__(
-        self,
-        launch: Launch,
-        group: Group,
-        on_end: Callable[[], None],
-        on_event: Callable[[dict[str, Any]], None],
-        bubblewrap: Bubblewrap,
-    ) -> None:
-        super().__init__(launch, group, on_end, on_event)
+    def __init__(self, run: Run, bubblewrap: Bubblewrap) -> None:
+        super().__init__(run)
         self._bubblewrap = bubblewrap
         self._init: processes.Process | None = None
         self._namespace: str | None = None
@@ -118,7 +108,6 @@ class BubblewrapSession(Session):
         self._uplink_handle = -1
         self._uplink_losses = 0
         self._repair: asyncio.Task[None] | None = None
-        self._frozen: set[processes.Process] = set()
 
     @property
     def isolation(self) -> str:
@@ -221,41 +210,46 @@ class BubblewrapSession(Session):
             self._repair = asyncio.get_running_loop().create_task(self._restore_uplink(self._init))
 
     async def _restore_uplink(self, init: processes.Process) -> None:
-        try:
-            self._uplink = network.attach(init.pid)  # from this thread: pasta dies with it
-            await network.wait_up(self._uplink, init.pid)
-        except (OSError, StartError) as error:
-            log.warning("sandbox %s has no network: %s", self.launch.sandbox_id, error)
-            self._drop_uplink()
+        while True:
+            try:
+                self._uplink = network.attach(init.pid)  # from this thread: pasta dies with it
+                await network.wait_up(self._uplink, init.pid)
+            except (OSError, StartError) as error:  # it may have been killed on its way up: that is one loss more
+                log.warning("sandbox %s has no network: %s", self.launch.sandbox_id, error)
+                self._drop_uplink()
+                self._uplink_losses += 1
+                if self._uplink_losses > UPLINK_TRIES:
+                    return
+                continue
+            self._watch_uplink()
+            self._on_notice("network_restored")
             return
-        self._watch_uplink()
-        self._on_notice("network_restored")
 
     def _agent_process(self, pid: int) -> processes.Process | None:
-        rows = processes.descendants(self._init.pid) if self._init is not None else []
+        if self._init is None:
+            return None
+        # it lies right below pid 1, or one deeper: looking at every process of this machine costs 10 ms and more
+        near = processes.children(self._init.pid) or []
+        near += [child for each in near for child in processes.children(each) or []]
+        found = next((each for each in near if processes.innermost_pid(each) == pid), None)
+        if found is not None:
+            return processes.read(found)
+        rows = processes.descendants(self._init.pid)
         return next((row for row in rows if processes.innermost_pid(row.pid) == pid), None)
 
     def freeze(self) -> None:
         if self.group.can_freeze:
             self.group.freeze(True)
             return
-        if self._namespace is None or self._init is None:
+        namespace, init = self._namespace, self._init
+        if namespace is None or init is None:
             return
-        for _ in range(FREEZE_ROUNDS):  # forks race with the first looks
-            rows = [row for row in processes.namespace_members(self._namespace) if row.pid != self._init.pid]
-            stopped = stop_all(rows)
-            self._frozen |= stopped
-            if not stopped:
-                break
+        self._stop_all(lambda: [row for row in processes.namespace_members(namespace) if row.pid != init.pid])
 
     def thaw(self) -> None:
         if self.group.can_freeze:
             self.group.freeze(False)
-            return
-        # children first: a shell that wakes before its job would take the job for stopped
-        for row in sorted(self._frozen, key=lambda each: each.pid, reverse=True):
-            processes.send(row, signal.SIGCONT)
-        self._frozen.clear()
+        super().thaw()
 
     def _kill(self) -> None:
         if self._init_handle >= 0:

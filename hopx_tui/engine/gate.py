@@ -59,6 +59,8 @@ class Gate:
             except web.HTTPException as error:
                 response = self._plain(request, error)
             response.headers["X-Request-ID"] = request_id
+            if "Upgrade" in request.headers:  # the parser takes what follows for the other protocol, for ever
+                response.force_close()
             return response
 
         return pass_gate

@@ -60,8 +60,10 @@ async def wait_loopback(pid: int, parent: subprocess.Popen[bytes]) -> None:
     """Return when bubblewrap is done with the loopback (it then waits for us), or has ended, or takes too long:
     a kernel that tells it otherwise must not keep sandboxes from starting."""
     deadline = time.monotonic() + LOOPBACK_SECONDS
+    nap = 0.001
     while not has_loopback(pid) and parent.poll() is None and time.monotonic() < deadline:
-        await asyncio.sleep(0.001)
+        await asyncio.sleep(nap)
+        nap = min(nap * 1.5, 0.01)
 
 
 def is_up(pid: int) -> bool:
@@ -79,9 +81,11 @@ def is_up(pid: int) -> bool:
 async def wait_up(uplink: subprocess.Popen[bytes], pid: int) -> None:
     """Return when the sandbox is connected. Raises StartError."""
     deadline = time.monotonic() + BUSY_SECONDS
+    nap = 0.003
     while not is_up(pid):
         if uplink.poll() is not None:
             raise StartError(f"the sandbox's network could not be set up (pasta ended: {uplink.returncode})")
         if time.monotonic() > deadline:
             raise StartError("the sandbox's network did not come up")
-        await asyncio.sleep(0.003)
+        await asyncio.sleep(nap)
+        nap = min(nap * 1.5, 0.03)

@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+import contextlib
 import errno
 import json
 import os
+import re
 import secrets
 from collections.abc import Mapping
 from dataclasses import dataclass
@@ -12,6 +14,7 @@ from pathlib import Path
 from typing import Any
 
 RESERVE_BYTES = 256 * 1024
+_HALF = re.compile(r"\..+\.[0-9a-f]{12}\.tmp")
 
 
 class StateError(Exception):
@@ -165,6 +168,17 @@ def write_atomic(path: Path, data: bytes, *, durable: bool = True) -> None:
     except BaseException:
         temporary.unlink(missing_ok=True)
         raise
+
+
+def sweep_halves(folder: Path) -> None:
+    """Remove what a `write_atomic` that was killed has left in a folder of the engine's own. Never raises OSError."""
+    try:
+        left = [path for path in folder.iterdir() if _HALF.fullmatch(path.name)]
+    except OSError:
+        return
+    for path in left:
+        with contextlib.suppress(OSError):
+            path.unlink()
 
 
 def write_json(path: Path, value: Mapping[str, Any], *, durable: bool = True) -> None:

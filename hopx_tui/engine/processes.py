@@ -90,6 +90,18 @@ def namespace_members(namespace: str) -> list[Process]:
     return sorted(members, key=lambda row: row.pid)
 
 
+def children(pid: int) -> list[int] | None:
+    """The children of a process (of all its threads); None where this kernel does not list them."""
+    found: list[int] = []
+    try:
+        for thread in os.listdir(f"/proc/{pid}/task"):
+            with open(f"/proc/{pid}/task/{thread}/children") as file:
+                found += map(int, file.read().split())
+    except OSError:
+        return None
+    return found
+
+
 def descendants(root: int) -> list[Process]:
     """Every live process below `root` (without it), oldest pid first."""
     table = every_process()

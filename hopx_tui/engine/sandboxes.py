@@ -19,7 +19,7 @@ from hopx_tui.engine import record as records
 from hopx_tui.engine.cgroups import Limits
 from hopx_tui.engine.errors import ControlError, StartError, invalid, sandbox_not_found
 from hopx_tui.engine.events import EventLog
-from hopx_tui.engine.paths import StateDir, StateError
+from hopx_tui.engine.paths import StateDir, StateError, sweep_halves
 from hopx_tui.engine.record import Record
 from hopx_tui.engine.sandbox import AfterStart, OpenSession, Sandbox, open_kept_port, open_port
 from hopx_tui.engine.saved import copy_tree
@@ -216,6 +216,7 @@ class Sandboxes:
             if not meta.exists():  # an engine died while it made this one
                 self._trash.throw(directory)
                 continue
+            sweep_halves(directory)
             try:
                 record = records.load(meta)
                 # not stopped on paper: its engine was killed, and its processes may be dying just now

@@ -28,7 +28,7 @@ from hopx_tui.engine.events import EventLog
 from hopx_tui.engine.gate import Gate
 from hopx_tui.engine.layers import PythonLayer
 from hopx_tui.engine.memory import MemoryWatch
-from hopx_tui.engine.paths import StateDir, StateError, read_json, write_json
+from hopx_tui.engine.paths import StateDir, StateError, read_json, sweep_halves, write_json
 from hopx_tui.engine.preparation import Preparation
 from hopx_tui.engine.routes import Routes
 from hopx_tui.engine.runtime import this_runtime
@@ -114,6 +114,8 @@ class Engine:
             trash=trash,
             after_start=start_commands.run,
         )
+        sweep_halves(state.root)
+        sweep_halves(state.builds)
         builds.load()
         saved.load()
         workshop.sweep()

@@ -31,6 +31,7 @@ QUIESCE_SECONDS = 3.0
 THAW_SECONDS = 10.0
 STOP_SECONDS = 4.0
 DEATH_SECONDS = 5.0
+FREEZE_ROUNDS = 50
 
 
 @dataclass(frozen=True)
@@ -76,6 +77,16 @@ class Launch:
         }
 
 
+@dataclass(frozen=True)
+class Run:
+    """What a session is about, and who hears of it. `on_end` is called once, whatever the reason."""
+
+    launch: Launch
+    group: Group
+    on_end: Callable[[], None]
+    on_event: Callable[[dict[str, Any]], None]
+
+
 class Watch:
     """A child process of ours and others that must be dead with it, waited for without a thread."""
 
@@ -91,7 +102,12 @@ class Watch:
             task = loop.run_in_executor(None, self.child.wait)
             task.add_done_callback(lambda _done: self._finish(on_end))
             return
-        self._open.append(os.pidfd_open(self.child.pid))
+        if self.child.returncode is None:
+            self._open.append(os.pidfd_open(self.child.pid))
+        else:  # whoever looked after it while it set up has reaped it: its number may be another's by now
+            self._end_others()
+        if not self._open:
+            loop.call_soon(self._finish, on_end)
         for handle in self._open:
             loop.add_reader(handle, self._one_ended, handle, on_end)
 
@@ -99,12 +115,15 @@ class Watch:
         asyncio.get_running_loop().remove_reader(handle)
         os.close(handle)
         self._open.remove(handle)
-        for other in self._open:  # they live and die together
-            with contextlib.suppress(OSError):
-                signal.pidfd_send_signal(other, signal.SIGKILL)
+        self._end_others()
         if not self._open:
             self.child.wait()
             self._finish(on_end)
+
+    def _end_others(self) -> None:
+        for other in self._open:  # they live and die together
+            with contextlib.suppress(OSError):
+                signal.pidfd_send_signal(other, signal.SIGKILL)
 
     def _finish(self, on_end: Callable[[], None]) -> None:
         self.ended.set()
@@ -112,20 +131,14 @@ class Watch:
 
 
 class Session(ABC):
-    """The processes of one sandbox while they run. `on_end` is called once, whatever the reason."""
+    """The processes of one sandbox while they run."""
 
-    def __init__(
-        self,
-        launch: Launch,
-        group: Group,
-        on_end: Callable[[], None],
-        on_event: Callable[[dict[str, Any]], None],
-    ) -> None:
-        self.launch = launch
-        self.group = group
-        self._on_end = on_end
-        self._on_event = on_event
-        self.control = ControlChannel(on_event, self._agent_gone, self._answer)
+    def __init__(self, run: Run) -> None:
+        self.launch = launch = run.launch
+        self.group = run.group
+        self._on_end = run.on_end
+        self._on_event = run.on_event
+        self.control = ControlChannel(run.on_event, self._agent_gone, self._answer)
         self._previews = Previews()
         self._baseline = Baseline(launch.directory)
         self.memory_kills = 0
@@ -135,6 +148,7 @@ class Session(ABC):
         self.agent_pids: set[int] = set()  # of the agent's own processes, as this machine counts
         self._others: list[int] = []  # pidfds that belong to the run besides the child
         self._output = Output(launch.directory / "agent.log")
+        self._frozen: set[processes.Process] = set()  # by signals, one by one
 
     @property
     @abstractmethod
@@ -162,9 +176,25 @@ class Session(ABC):
     def freeze(self) -> None:
         """Stop every process; none runs a tick afterwards."""
 
-    @abstractmethod
     def thaw(self) -> None:
         """Let them go on."""
+        # children first: a shell that wakes before its job would take the job for stopped
+        for row in sorted(self._frozen, key=lambda each: each.pid, reverse=True):
+            processes.send(row, signal.SIGCONT)
+        self._frozen.clear()
+
+    def _stop_all(self, look: Callable[[], list[processes.Process]]) -> None:
+        """SIGSTOP whoever runs of those that `look` finds, until a look finds none: forks race with the first ones.
+        Those that a person had stopped already are not ours to continue later."""
+        for _ in range(FREEZE_ROUNDS):
+            stopped = {
+                row
+                for row in look()
+                if row.state not in processes.STOPPED_STATES and processes.send(row, signal.SIGSTOP)
+            }
+            self._frozen |= stopped
+            if not stopped:
+                break
 
     @abstractmethod
     def _kill(self) -> None:
@@ -331,12 +361,3 @@ def spawn(
         env={"PATH": os.defpath} if environment is None else environment,
         start_new_session=True,
     )
-
-
-def stop_all(rows: list[processes.Process]) -> set[processes.Process]:
-    """SIGSTOP the rows that run; those a person had stopped already are not ours to continue later."""
-    return {
-        row
-        for row in rows
-        if row.state not in processes.STOPPED_STATES and processes.send(row, signal.SIGSTOP)
-    }

@@ -15,7 +15,7 @@ from hopx_tui.engine.isolation import Isolation
 from hopx_tui.engine.outfit import Outfit
 from hopx_tui.engine.record import Record
 from hopx_tui.engine.runtime import Runtime
-from hopx_tui.engine.session import Launch, Session
+from hopx_tui.engine.session import Launch, Run, Session
 from hopx_tui.engine.templates import Catalogue, built_in
 from hopx_tui.engine.tokens import TokenIssuer
 
@@ -96,7 +96,7 @@ class Sessions:
         return self._open(launch, on_end, on_event)
 
     def _open(self, launch: Launch, on_end: OnEnd, on_event: OnEvent) -> Session:
-        group = Group(self._controllers, launch.sandbox_id)
+        run = Run(launch, Group(self._controllers, launch.sandbox_id), on_end, on_event)
         if self._level.bubblewrap is not None:
-            return BubblewrapSession(launch, group, on_end, on_event, self._level.bubblewrap)
-        return BareSession(launch, group, on_end, on_event, self._runtime)
+            return BubblewrapSession(run, self._level.bubblewrap)
+        return BareSession(run, self._runtime)

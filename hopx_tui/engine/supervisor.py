@@ -15,6 +15,8 @@ import sys
 import time
 
 PR_SET_CHILD_SUBREAPER = 36
+PR_SET_NAME = 15
+NAME = b"hopx-supervisor"
 
 
 def _children() -> dict[int, list[int]]:
@@ -70,7 +72,9 @@ def main(arguments: list[str]) -> int:
     lifeline = int(arguments[0])
     kept = tuple(int(number) for number in arguments[1].split(",") if number)
     command = arguments[split + 1 :]
-    ctypes.CDLL(None).prctl(PR_SET_CHILD_SUBREAPER, 1, 0, 0, 0)
+    libc = ctypes.CDLL(None)
+    libc.prctl(PR_SET_CHILD_SUBREAPER, 1, 0, 0, 0)
+    libc.prctl(PR_SET_NAME, NAME, 0, 0, 0)
     for number in (signal.SIGINT, signal.SIGTERM, signal.SIGHUP):
         signal.signal(number, signal.SIG_IGN)  # only the engine ends us, by the lifeline
     if not os.read(lifeline, 1):

@@ -126,3 +126,11 @@ def test_signal_names():
 
 def test_usage_without_a_total():
     assert usage(0, 5) == {"total": 0, "used": 5, "free": 0, "usage_percent": 0.0}
+
+
+async def test_cut_off_from_the_network_nothing_came_and_nothing_went(make_site):
+    """A sandbox without internet has a namespace of its own: its counters are known."""
+    site = await make_site(isolation="bwrap", network="none")
+    network = (await site.get("/system")).json()["network"]
+    assert set(network) == {"rx_bytes", "tx_bytes"}
+    assert (await (await make_site(isolation="bwrap", network="host")).get("/system")).json()["network"] is None

@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+import os
+import threading
+
 import pytest
 
 from hopx_tui.agent.config import Config
@@ -101,3 +104,38 @@ def test_display_and_base64():
     assert within(b"/a/b", b"/a")
     assert within(b"/a", b"/")
     assert not within(b"/ab", b"/a")
+
+
+def test_programs_start_in_the_templates_working_directory(tmp_path):
+    (tmp_path / "app").mkdir()
+    own = PathMap(config(workdir=str(tmp_path / "app")), agent_pids=frozenset())
+    assert own.working_directory(None) == os.fsencode(tmp_path / "app")
+    assert own.working_directory(str(tmp_path)) == os.fsencode(tmp_path)
+    for gone in (str(tmp_path / "gone"), "/etc/shadow", "a\0b"):
+        assert PathMap(config(workdir=gone), agent_pids=frozenset()).working_directory(None) == b"/workspace"
+
+
+def test_without_isolation_it_is_never_a_directory_of_the_host(tmp_path):
+    (tmp_path / "app").mkdir()
+    real = {"isolation": "none", "workspace": str(tmp_path), "home": str(tmp_path)}
+    mapped = PathMap(config(workdir="/workspace/app", **real), agent_pids=frozenset())
+    assert mapped.working_directory(None) == os.fsencode(tmp_path / "app")
+    for foreign in ("/usr", "/workspace/../usr"):
+        assert PathMap(config(workdir=foreign, **real), agent_pids=frozenset()).working_directory(None) == os.fsencode(
+            tmp_path
+        )
+
+
+def test_threads_of_the_agent_are_the_agents(tmp_path):
+    me = PathMap(config(), agent_pids=frozenset((os.getpid(),)))
+    held = threading.Event()
+    thread = threading.Thread(target=held.wait)
+    thread.start()
+    try:
+        for number in (os.getpid(), thread.native_id):
+            with pytest.raises(AgentError, match="agent"):
+                me.locate(b"/proc/%d/environ" % number)
+    finally:
+        held.set()
+        thread.join()
+    assert me.locate(b"/proc/1/environ").real == b"/proc/1/environ"

@@ -10,6 +10,7 @@ import time
 
 import pytest
 
+from hopx_tui.agent import writing
 from hopx_tui.agent.disk import DiskWatch
 from hopx_tui.agent.errors import AgentError
 from hopx_tui.agent.paths import Location
@@ -101,3 +102,14 @@ def test_leftovers_are_old_drafts_and_nothing_else(tmp_path):
     assert remove_leftovers(roots, before=time.time() + 1) == 2
     assert sorted(os.listdir(tmp_path / "a")) == sorted([*kept, "b", "link"])
     assert (outside / name).exists()
+
+
+def test_what_is_mounted_below_is_not_looked_at(tmp_path, monkeypatch):
+    """An interpreter below the home, bound into the sandbox, has tens of thousands of files."""
+    for name in ("mounted", "own"):
+        (tmp_path / name).mkdir()
+        (tmp_path / name / ".hopx-upload-0123456789abcdef").touch()
+    monkeypatch.setattr(writing, "mount_points", lambda: frozenset((os.fsencode(tmp_path / "mounted"),)))
+    assert remove_leftovers((os.fsencode(tmp_path),), before=time.time() + 1) == 1
+    assert os.listdir(tmp_path / "own") == []
+    assert len(os.listdir(tmp_path / "mounted")) == 1

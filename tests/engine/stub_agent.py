@@ -78,6 +78,7 @@ def main():
     parser = argparse.ArgumentParser()
     parser.add_argument("--control-fd", type=int)
     parser.add_argument("--listen-fd", type=int)
+    parser.add_argument("--supervised", action="store_true")
     options = parser.parse_args()
     signal.signal(signal.SIGHUP, signal.SIG_IGN)
     control, listener = socket.socket(fileno=options.control_fd), socket.socket(fileno=options.listen_fd)

@@ -36,7 +36,13 @@ def test_kill_9_leaves_no_process(engines, level, paused):
 
 def groups(pid):
     """Control groups that an engine of this pid made."""
-    return [str(path) for path in Path("/sys/fs/cgroup").glob(f"**/hopx-tui-{pid}-*")]
+    # not a glob: groups of other engines come and go while it looks
+    return [
+        os.path.join(place, name)
+        for place, names, _ in os.walk("/sys/fs/cgroup")
+        for name in names
+        if name.startswith(f"hopx-tui-{pid}-")
+    ]
 
 
 def test_a_clean_end_leaves_no_control_group(engines):
@@ -92,6 +98,8 @@ def test_the_real_agent_serves(engines, level):
     sandbox = engine.create(env_vars={"A": "b"})
     health = until(lambda: engine_health(sandbox), "health", 5)
     assert health["status"] == "healthy"
+    ours = [comm(pid) for pid in tree(engine.process.pid) if comm(pid).startswith("hopx-")]
+    assert sorted(ours) == ["hopx-agent", "hopx-supervisor"]  # one of each: nobody is watched over twice
     for action in ("pause", "resume", "stop", "start"):
         assert engine.move(sandbox, action).status_code == 200, action
     assert engine_health(sandbox)["status"] == "healthy"

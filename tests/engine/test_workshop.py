@@ -60,7 +60,8 @@ def test_a_template_from_every_step(engine, level):
     sandbox = engine.create(template_name="whole", env_vars={"MINE": "1", "TWICE": "mine"})
     assert sandbox["resources"]["memory_mb"] == 512
     until(lambda: shell(sandbox, f"cat {place}/sub/started")["exit_code"] == 0 or level == "none", "the start command")
-    where = place if level == "bwrap" else "$PWD/app"
+    where = place if level == "bwrap" else "$PWD/.."  # programs start in the WORKDIR
+    assert shell(sandbox, "pwd")["stdout"].endswith("/app/sub\n")
     seen = shell(sandbox, f"cd {where}; cat made ~/home-file; echo $MINE; cat sub/started; rm made; hostname")["stdout"]
     lines = seen.splitlines()
     assert lines[:3] == ["42", "in-home", "1"]
@@ -162,7 +163,8 @@ def test_a_running_build_is_seen_and_cancelled(engine):
     template_id, build_id = answer.json()["template_id"], answer.json()["build_id"]
 
     def begun():
-        return "begun" in engine.api.get(f"/v1/templates/build/{template_id}/logs").json()["logs"]
+        logs = engine.api.get(f"/v1/templates/build/{template_id}/logs").json()["logs"]
+        return "begun" in logs.splitlines()  # what it printed, not the name of the step
 
     until(begun, "the step to run")
     first = engine.api.get(f"/v1/templates/build/{build_id}/logs").json()
