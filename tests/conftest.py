@@ -16,6 +16,31 @@ PROMISED = ("bwrap", "pasta", "tmux", "htop", "vim", "nano", "less", "mc", "dial
 """Programs of the packages that CI installs."""
 
 
+PROOFS = (
+    "contract/test_official_",
+    "contract/test_readme",
+    "contract/test_specifications",
+    "engine/test_faults",
+    "engine/test_official_builder",
+    "engine/test_overload",
+    "engine/test_security",
+    "engine/test_lifetime.py::test_forty",
+    "tty/test_hostile_output",
+    "vt/test_against_tmux",
+    "vt/test_conformance",
+    "vt/test_fuzz",
+)
+"""Tests that take long and seldom fail alone: `pytest -m proof --no-cov` runs them, as the checks do after the others."""
+
+
+@pytest.hookimpl(tryfirst=True)
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    """Mark the proofs; the command line's `-m` takes them or leaves them."""
+    for item in items:
+        if item.nodeid.removeprefix("tests/").startswith(PROOFS):
+            item.add_marker("proof")
+
+
 def pytest_configure() -> None:
     """No test of ours may be skipped for a tool that was promised, whichever way it skips."""
     absent = [tool for tool in PROMISED if shutil.which(tool) is None]
