@@ -107,7 +107,7 @@ async def _run(link: PtyLink, say: Callable[[str], None], way_back: str | None) 
         ends = await asyncio.gather(*done, return_exceptions=True)
         await asyncio.gather(*rest, return_exceptions=True)
         await link.close()
-        attached.show(plain_again(follower.screen))
+        attached.show(plain_again(follower.screen) + ("\r\n" if attached.detached else ""))
     for end in ends:
         if isinstance(end, PtyExit):
             return end.code

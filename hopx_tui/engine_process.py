@@ -42,8 +42,11 @@ class UpgradeOffer:
 
 
 def engine_argv(*arguments: str) -> list[str]:
-    """The command line of the engine program."""
-    return [sys.executable, "-m", "hopx_tui.engine", *arguments]
+    """The command line of the engine program.
+
+    `-P`: a file in the directory that somebody happens to be in must not stand in for a module of ours.
+    """
+    return [sys.executable, "-P", "-m", "hopx_tui.engine", *arguments]
 
 
 class EngineStart:

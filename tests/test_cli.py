@@ -337,7 +337,7 @@ def test_the_doctor_is_the_engines(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(os, "execv", become)
     with pytest.raises(SystemExit):
         cli.main(["doctor", "--json"])
-    assert called == [[sys.executable, "-m", "hopx_tui.engine", "doctor", "--json"]]
+    assert called == [[sys.executable, "-P", "-m", "hopx_tui.engine", "doctor", "--json"]]
 
 
 # -- play

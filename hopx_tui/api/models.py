@@ -335,6 +335,7 @@ class TerminalSession(Model, frozen=True, gc=False):
     title: Name = ""
     clients: int = 0
     writer_attached: bool = False
+    idle_seconds: Seconds = 0.0
     cols: int = 0
     rows: int = 0
 

@@ -294,10 +294,8 @@ class TerminalPane(Pane):
             keys = [("esc leaves  c new  n next  z zoom  [ scroll  ? list", "key")]
         else:
             keys = [(f"{self._chord} esc leaves", "key" if terminal.has_focus else "faint")]
-        left = tabs.parts()
-        if mark := self._recordings.mark(terminal):
-            left.append((f"  {mark}", "alert"))
-        self._title.set_parts(left, keys)
+        mark = self._recordings.mark(terminal)
+        self._title.set_parts([*([(f"{mark}  ", "alert")] if mark else []), *tabs.parts()], keys)
 
     def _owner(self, terminal: Widget) -> tuple[str, Tabs, Tab] | None:
         """The sandbox, its tabs and the tab that a terminal belongs to; None when it was closed meanwhile."""

@@ -150,7 +150,8 @@ class ChordAnswers:
             (
                 each.name,
                 fmt.printable(each.title or f"{PLAIN_NAME} {each.name.removeprefix(PREFIX)}"),
-                f"{each.cols}x{each.rows}, {fmt.count(each.clients, 'client', 'clients')}",
+                f"{each.cols}x{each.rows}, {fmt.count(each.clients, 'client', 'clients')}, "
+                f"last used {fmt.duration(each.idle_seconds)} ago",
             )
             for each in sessions
         ]

@@ -31,6 +31,10 @@ class KeptSession(Protocol):
         """What its program says it is."""
 
     @property
+    def idle_seconds(self) -> float:
+        """Since something was typed or written there."""
+
+    @property
     def cols(self) -> int:
         """Its width in cells."""
 

@@ -18,6 +18,8 @@ __all__ = ["PLAIN_NAME", "Tab", "Tabs"]
 PLAIN_NAME = "shell"
 MOST_IN_A_TAB = 2
 _NAME_CELLS = 16
+_SHOWN = 4
+"""Tabs named in the title line: the one looked at and those around it; the others are counted."""
 
 
 @dataclass
@@ -153,14 +155,20 @@ class Tabs:
             alone = [(self.label(self.active).name, "title"), (word(self.active), "warn")]
             return [part for part in alone if part[0]]
         parts: list[Part] = []
-        for number, tab in enumerate(self.all, 1):
-            here = tab is self.current
+        here = self.all.index(self.current) if self.current is not None else 0
+        first = max(0, min(here - 1, len(self.all) - _SHOWN))
+        if first:
+            parts.append((f"{first}< ", "faint"))
+        for number, tab in list(enumerate(self.all, 1))[first : first + _SHOWN]:
+            is_here = tab is self.current
             labels = [self.label(terminal) for terminal in tab.terminals]
             name = "|".join(fmt.truncate(label.name, _NAME_CELLS) for label in labels)
             mark = "!" if any(label.rang for label in labels) else "+" if any(each.stirred for each in labels) else ""
-            parts.append((f"{'  ' if parts else ''}{number} ", "key" if here else "faint"))
-            parts.append((name, "title" if here else "faint"))
+            parts.append((f"{'  ' if parts else ''}{number} ", "key" if is_here else "faint"))
+            parts.append((name, "title" if is_here else "faint"))
             parts.append((mark + "".join(map(word, tab.terminals)), "warn"))
+        if len(self.all) > first + _SHOWN:
+            parts.append((f"  >{len(self.all) - first - _SHOWN}", "faint"))
         return [part for part in parts if part[0]]
 
 

@@ -25,6 +25,8 @@ EXTENSIONS: tuple[tuple[str, str, int], ...] = (
 )
 
 _FOLLOW_SECONDS = 2.0
+_KEPT_HERE = " of /workspace /root /opt /usr/local /etc"
+"""What the local engine keeps; all else of a sandbox is memory."""
 _LONGEST_PREPARATION = 900.0
 
 
@@ -103,8 +105,8 @@ class SandboxActions:
         if not rows:
             return
         options = [
-            ("start", "start", "begin again on the same files"),
-            ("stop", "stop", "end every process, keep the files"),
+            ("start", "start", "begin again on the files that were kept"),
+            ("stop", "stop", "end every process, keep the files" + (_KEPT_HERE if self._session.local else "")),
             ("restart", "restart", "stop, then start"),
         ]
         all_stopped = all(row.status == "stopped" for row in rows)

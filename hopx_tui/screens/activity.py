@@ -12,8 +12,8 @@ from hopx_tui import format as fmt
 
 __all__ = ["Activity", "Step"]
 
-EVERY_SECONDS = 1.0
-SHOWN_AFTER_SECONDS = 0.8
+EVERY_SECONDS = 0.5
+SHOWN_AFTER_SECONDS = 0.4
 """Shorter work would only make the line flicker."""
 
 

@@ -536,7 +536,8 @@ class FleetScreen(Screen[None]):
         if shells:
             notes.append(f"{fmt.count(shells, 'open shell ends', 'open shells end')}, with what runs in it.")
         if kept:
-            notes.append(f"{fmt.count(kept, 'shell goes', 'shells go')} on for ten minutes; s comes back to it.")
+            back = "it" if kept == 1 else "them"
+            notes.append(f"{fmt.count(kept, 'shell goes', 'shells go')} on for ten minutes; s comes back to {back}.")
         if await self.app.push_screen_wait(ConfirmDialog("Leave hopx-tui?", notes, "Leave", focus_confirm=not shells)):
             self.app.exit()
 

@@ -16,6 +16,8 @@ Hint = tuple[str, str]
 
 _GAP = 2
 """Blanks behind a hint."""
+_LEFT_TO_HINTS = 30
+"""Cells that a note leaves to the hints at least, where there is room for both."""
 
 
 HELP: Hint = ("?", "help")
@@ -61,7 +63,7 @@ class HintBar(Widget):
         width = self.size.width
         ground, palette = self.rich_style, Palette.of(self.app)
         key_style, label_style = ground + palette.style("key"), ground + palette.style("muted")
-        note = truncate(self._note, max(0, width * 2 // 3), ellipsis="~" if ascii_only(self.app) else "…")
+        note = truncate(self._note, max(width * 2 // 3, width - _LEFT_TO_HINTS), ellipsis="~" if ascii_only(self.app) else "…")
         room = width
         if note:
             width -= cell_width(note) + _GAP

@@ -168,6 +168,8 @@ class InputDialog(Dialog[str | None]):
     async def _complete(self, typed: str) -> None:
         assert self._completer is not None
         found = await asyncio.to_thread(self._completer, typed)
+        if not self.is_attached:
+            return  # answered meanwhile
         self._candidates = list(found[:COMPLETIONS])
         table = self.query_one("#body", VirtualTable)
         table.set_class(not self._candidates, "-off")

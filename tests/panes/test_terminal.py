@@ -472,7 +472,7 @@ async def test_the_mark_of_a_recording_in_ascii(cloud: FakeCloud, tmp_path: Path
     async with dashboard(cloud, tmp_path, ascii=True) as board:
         await shell(board)
         await board.press(CHORD, "R")
-        await board.sees("shell  * REC 0:00:0")
+        await board.sees("* REC 0:00:0")
 
 
 async def test_a_recording_that_cannot_be(cloud: FakeCloud, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:

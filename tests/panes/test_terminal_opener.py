@@ -18,6 +18,7 @@ class Session:
     title: str = ""
     cols: int = 80
     rows: int = 24
+    idle_seconds: float = 0.0
 
 
 class Link:
