@@ -102,7 +102,8 @@ class HopxApp(App[None], inherit_bindings=False):
         """Show something at once; everything that waits for others goes on behind it."""
         if not self.is_headless:
             # the default would end us without giving the terminal back
-            asyncio.get_running_loop().add_signal_handler(signal.SIGTERM, self.exit)
+            for number in (signal.SIGTERM, signal.SIGHUP):
+                asyncio.get_running_loop().add_signal_handler(number, self.exit)
         for theme in THEMES:
             self.register_theme(theme)
         self.theme = self._start_theme

@@ -18,6 +18,8 @@ from hopx_tui.tty.attach import Attached, Follower, plain_again
 __all__ = ["attach"]
 
 CHORD = ("ctrl+]", "\x1d")
+MOST_UNSENT = 64
+"""Pieces of at most 64 KiB."""
 FAILED = 255
 """The exit status when there was no shell, or it was lost; any other one is the shell's."""
 
@@ -84,21 +86,30 @@ def _size() -> tuple[int, int]:
 async def _run(link: PtyLink, say: Callable[[str], None], way_back: str | None) -> int:
     """From the first output to the end; the exit status."""
     unsent: asyncio.Queue[str | tuple[int, int]] = asyncio.Queue()
+    from_terminal = sys.stdin.isatty()
+
+    def send(text: str) -> None:
+        if unsent.qsize() < MOST_UNSENT:
+            unsent.put_nowait(text)
+        # What is piped in waits for the far side; a person must be able to leave it, so their keys are dropped.
+        if unsent.qsize() >= MOST_UNSENT and not from_terminal:
+            attached.listen(False)
+
     attached = Attached(
         sys.stdin.fileno(),
         sys.stdout.fileno(),
         chord=CHORD,
-        send=unsent.put_nowait,
+        send=send,
         resize=lambda columns, lines: unsent.put_nowait((columns, lines)),
     )
     follower = Follower(*attached.size)
     with attached:
         loop = asyncio.get_running_loop()
-        for number in (signal.SIGTERM, signal.SIGHUP):
+        for number in (signal.SIGTERM, signal.SIGHUP, signal.SIGINT):
             loop.add_signal_handler(number, attached.leave)
         tasks = {
             asyncio.create_task(_show(link, attached, follower)),
-            asyncio.create_task(_type(link, unsent)),
+            asyncio.create_task(_type(link, unsent, attached)),
             asyncio.create_task(attached.left.wait()),
         }
         done, rest = await asyncio.wait(tasks, return_when=asyncio.FIRST_COMPLETED)
@@ -112,18 +123,20 @@ async def _run(link: PtyLink, say: Callable[[str], None], way_back: str | None) 
         if isinstance(end, PtyExit):
             return end.code
         if isinstance(end, ApiError):
-            say(str(end))
+            say(str(end) + (f"\n{way_back}" if way_back else ""))
         elif isinstance(end, BaseException):
             raise end
     if attached.detached:
-        say(f"Left the shell. It goes on for ten minutes: {way_back}" if way_back else "Left the shell; it has ended.")
+        say(f"Left the shell. It goes on for ten minutes:\n{way_back}" if way_back else "Left the shell; it has ended.")
         return 0
     return FAILED
 
 
-async def _type(link: PtyLink, unsent: asyncio.Queue[str | tuple[int, int]]) -> None:
+async def _type(link: PtyLink, unsent: asyncio.Queue[str | tuple[int, int]], attached: Attached) -> None:
     while True:
         item = await unsent.get()
+        if unsent.empty():
+            attached.listen(True)
         if isinstance(item, str):
             await link.write(item)
         else:

@@ -30,7 +30,7 @@ PROOFS = (
     "vt/test_conformance",
     "vt/test_fuzz",
 )
-"""Tests that take long and seldom fail alone: `pytest -m proof --no-cov` runs them, as the checks do after the others."""
+"""Tests that take long and seldom fail alone: `pytest -m proof --no-cov` runs them, as the checks do in the end."""
 
 
 @pytest.hookimpl(tryfirst=True)

@@ -108,8 +108,8 @@ class FakeCloud:
         for runner in self._runners:
             server = runner.server
             await runner.cleanup()
-            await asyncio.sleep(0)  # a connection that was accepted in this very turn gets its handler only now
-            if server is not None:
+            for _ in range(3 if server is not None else 0):
+                await asyncio.sleep(0.005)  # a connection that was accepted with the end gets its handler only now
                 await server.shutdown(0.1)
         if self._directory:
             shutil.rmtree(self._directory, ignore_errors=True)

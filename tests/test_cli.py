@@ -126,7 +126,7 @@ def test_engine_becomes_the_engine(monkeypatch: pytest.MonkeyPatch) -> None:
     executed: list[tuple[str, list[str]]] = []
     monkeypatch.setattr(os, "execv", lambda path, argv: executed.append((path, argv)))
     cli.main(["engine", "status", "--json"])
-    assert executed == [(sys.executable, [sys.executable, "-m", "hopx_tui.engine", "status", "--json"])]
+    assert executed == [(sys.executable, [sys.executable, "-P", "-m", "hopx_tui.engine", "status", "--json"])]
 
 
 def test_engine_really_answers(tmp_path: Path) -> None:
@@ -369,6 +369,7 @@ def test_playing_is_told_what_was_asked(home: Path, monkeypatch: pytest.MonkeyPa
 
     def run(app: PlayApp) -> None:
         made.append(app)
+        app._player._player.recording.close()
         if len(made) == 2:
             app.crash = "Traceback: boom"
 

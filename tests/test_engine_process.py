@@ -175,4 +175,4 @@ def test_last_words() -> None:
 
 
 def test_the_command() -> None:
-    assert engine_argv("run", "--port", "1") == [sys.executable, "-m", "hopx_tui.engine", "run", "--port", "1"]
+    assert engine_argv("run", "--port", "1") == [sys.executable, "-P", "-m", "hopx_tui.engine", "run", "--port", "1"]

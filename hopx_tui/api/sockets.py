@@ -109,7 +109,8 @@ class PtyLink:
         self._ssl_context = ssl_context
         self._open_seconds = open_seconds
         self._ping_seconds = ping_seconds
-        self._way_on = "Connect again; the shell goes on." if kept else "Connect again; the shell there has ended."
+        then = "is kept for ten minutes" if kept else "there has ended"
+        self._way_on = f"Connect again; the shell {then}."
         self._socket: ClientConnection | None = None
         self._closed = False
         self._dead = False
@@ -171,7 +172,11 @@ class PtyLink:
         if link is None:
             return
         try:
-            await link.close()
+            # A server that takes nothing any more would let us wait for ever behind what was typed.
+            async with asyncio.timeout(2 * _CLOSE_SECONDS):
+                await link.close()
+        except TimeoutError:
+            pass
         finally:
             link.transport.abort()  # a server that floods does not see the goodbye
 

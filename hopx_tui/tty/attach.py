@@ -9,6 +9,7 @@ import termios
 import tty
 from codecs import getincrementaldecoder
 from collections.abc import Callable
+from contextlib import suppress
 from types import TracebackType
 from typing import Self
 
@@ -52,6 +53,9 @@ class Attached:
         self._decoder = getincrementaldecoder("utf-8")("replace")
         self._loop = asyncio.get_running_loop()
         self._pending = False
+        self._reading: asyncio.Handle | None = None
+        self._ended = False
+        self._line_is_whole = True
         self._room = asyncio.Event()
         self.left = asyncio.Event()
         self.detached = False
@@ -63,18 +67,36 @@ class Attached:
             tty.setraw(self._stdin, termios.TCSANOW)  # what was typed meanwhile is kept
         self._outlet = Outlet(self._stdout, self._loop, on_idle=self._room.set)
         self._room.set()
-        self._loop.add_reader(self._stdin, self._readable)
+        self.listen(True)
         self._loop.add_signal_handler(signal.SIGWINCH, self._resized)
         return self
 
     def __exit__(
         self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
     ) -> None:
-        self._loop.remove_reader(self._stdin)
+        self.listen(False)
         self._loop.remove_signal_handler(signal.SIGWINCH)
         self._outlet.close(1.0)
         if self._attributes is not None:
-            termios.tcsetattr(self._stdin, termios.TCSADRAIN, self._attributes)
+            with suppress(termios.error):  # the window was closed
+                termios.tcsetattr(self._stdin, termios.TCSANOW, self._attributes)
+
+    def listen(self, on: bool) -> None:
+        """Read what is typed, or leave it where it is for now (a pipe's writer then waits)."""
+        if self._reading is not None:
+            self._reading.cancel()
+            self._reading = None
+        if not on or self._ended:
+            self._loop.remove_reader(self._stdin)
+            return
+        try:
+            self._loop.add_reader(self._stdin, self._readable)
+        except PermissionError:  # a plain file, which the loop cannot wait for: it always has something
+            self._reading = self._loop.call_soon(self._file_readable)
+
+    def _file_readable(self) -> None:
+        self._reading = self._loop.call_soon(self._file_readable)
+        self._readable()
 
     @property
     def size(self) -> tuple[int, int]:
@@ -109,12 +131,15 @@ class Attached:
         except OSError:
             data = b""
         if not data:
-            self._loop.remove_reader(self._stdin)
+            self._ended = True
+            self.listen(False)
             if self._attributes is None:
-                self._send(_END_OF_FILE)
+                # On a line that was begun the first one only sends the line.
+                self._send(_END_OF_FILE if self._line_is_whole else 2 * _END_OF_FILE)
             else:
                 self.left.set()
             return
+        self._line_is_whole = data.endswith((b"\n", b"\r"))
         text = self._decoder.decode(data)
         self._send(self._without_chords(text) if self._attributes is not None else text)
 

@@ -51,6 +51,16 @@ class Answer:
     setting: int
 
 
+def _plain_numbers(token: str) -> str:
+    """A key of the kitty protocol without its alternatives and event types (`97:65;2:3u`), which nobody asked for."""
+    if not token.startswith("\x1b[") or ":" not in token:
+        return token
+    first, *rest = token.split(";")
+    if rest:
+        rest[0] = rest[0].partition(":")[0] + (rest[0][-1] if len(rest) == 1 and ":" in rest[0] else "")
+    return ";".join([first.partition(":")[0], *rest])
+
+
 class Keyboard:
     """Parses input bytes as they come; nothing of it is lost but what terminals answer unasked.
 
@@ -163,15 +173,22 @@ class Keyboard:
             yield from self._keys(token)
 
     def _keys(self, token: str) -> Iterator[Message | Answer]:
-        for event in self._names._sequence_to_key_events(token):
+        for event in self._named(token):
             if event.key != Keys.Ignore:
                 yield event
+
+    def _named(self, token: str) -> list[events.Key]:
+        """Textual's names for a token; none for numbers that are no characters or modifiers of its own."""
+        try:
+            return list(self._names._sequence_to_key_events(_plain_numbers(token)))
+        except (ValueError, OverflowError):
+            return []
 
     def _with_alt(self, token: str) -> Iterator[Message | Answer]:
         if token == "\x08":
             yield events.Key("alt+ctrl+h", None)
             return
-        for event in self._names._sequence_to_key_events(token):
+        for event in self._named(token):
             if event.key == Keys.Ignore:
                 continue
             *modifiers, base = event.key.split("+")

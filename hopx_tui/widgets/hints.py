@@ -63,7 +63,8 @@ class HintBar(Widget):
         width = self.size.width
         ground, palette = self.rich_style, Palette.of(self.app)
         key_style, label_style = ground + palette.style("key"), ground + palette.style("muted")
-        note = truncate(self._note, max(width * 2 // 3, width - _LEFT_TO_HINTS), ellipsis="~" if ascii_only(self.app) else "…")
+        room = max(self.size.width * 2 // 3, self.size.width - _LEFT_TO_HINTS)
+        note = truncate(self._note, room, ellipsis="~" if ascii_only(self.app) else "…")
         room = width
         if note:
             width -= cell_width(note) + _GAP

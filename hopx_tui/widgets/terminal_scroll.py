@@ -201,9 +201,10 @@ class ScrollMode:
         if self._looking is None:
             return
         column = self.at.column if self._hit is not None else self._width()
-        hit = self._looking.next(self.at.line, column, up=up)
+        # Round and round: what is looked for may be on the other side.
+        hit = self._looking.next(self.at.line, column, up=up) or self._looking.first(up=up)
         if hit is None:
-            self.complaint = f"not found: {self.needle}" if self._hit is None else f"no more {self.needle} that way"
+            self.complaint = f"not found: {self.needle}"
             return
         self._hit = hit
         self._count = self._looking.count(hit)

@@ -13,6 +13,8 @@ __all__ = ["Hit", "Search"]
 LINES_AT_ONCE = 200_000
 """Rows looked through for one key press, at most."""
 
+_FAR = 1 << 30
+
 Hit = tuple[Match, ...]
 """One place: the columns it covers, row by row."""
 
@@ -60,6 +62,10 @@ class Search:
             first, last = self.bounds(number)
             number = first - 1 if up else last + 1
         return None
+
+    def first(self, *, up: bool) -> Hit | None:
+        """The last place of all when looking upwards, else the first."""
+        return self.next(self._viewport.end - 1 if up else self._viewport.first, _FAR if up else -1, up=up)
 
     def count(self, hit: Hit) -> tuple[int, int]:
         """Which one of how many a place is, from the top, counting from 1."""

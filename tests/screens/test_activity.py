@@ -35,7 +35,7 @@ class Bench:
 def test_short_work_is_not_told() -> None:
     bench = Bench()
     with bench.activity.during("killing"):
-        assert bench.after(0.5) == ""
+        assert bench.after(0.3) == ""
     assert set(bench.lines) == {""}
     assert bench.ticks == []
 

@@ -8,6 +8,7 @@ import pty
 import termios
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
+from pathlib import Path
 
 import pytest
 
@@ -108,6 +109,41 @@ async def test_the_terminal_is_raw_meanwhile_and_as_before_afterwards() -> None:
         assert not termios.tcgetattr(window.far)[3] & (termios.ICANON | termios.ECHO)
     assert termios.tcgetattr(window.far) == before
     os.close(window.near)
+    os.close(window.far)
+
+
+async def test_a_file_is_read_to_its_end(tmp_path: Path) -> None:
+    (tmp_path / "script").write_text("echo hi")
+    window = Window()
+    with (tmp_path / "script").open("rb") as file:
+        chord = ("ctrl+]", "\x1d")
+        with Attached(file.fileno(), window.far, chord=chord, send=window.sent.append, resize=lambda *_: None):
+            await window.got("echo hi\x04\x04")  # the first one sends the line, the second one ends the input
+    for descriptor in (window.near, window.far):
+        os.close(descriptor)
+
+
+async def test_a_pipe_waits_while_nobody_listens() -> None:
+    source, sink = os.pipe()
+    window = Window()
+    held = Attached(source, window.far, chord=("ctrl+]", "\x1d"), send=window.sent.append, resize=lambda *_: None)
+    with held:
+        held.listen(False)
+        os.write(sink, b"later\n")
+        await asyncio.sleep(0.05)
+        assert window.sent == []
+        held.listen(True)
+        await window.got("later\n")
+    for descriptor in (source, sink, window.near, window.far):
+        os.close(descriptor)
+
+
+async def test_a_window_that_is_gone_is_no_fault() -> None:
+    window = Window()
+    held = Attached(window.far, window.far, chord=("ctrl+]", "\x1d"), send=lambda _: None, resize=lambda *_: None)
+    with held:
+        os.close(window.near)
+        await asyncio.wait_for(held.left.wait(), 5)
     os.close(window.far)
 
 

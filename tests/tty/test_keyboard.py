@@ -44,6 +44,10 @@ def told(*pieces: bytes, console: bool = False) -> list[object]:
         (b"\x1b[?62;22c\x1b]11;rgb:0/0/0\x07\x1bP1$r0m\x1b\\x", ["x"]),
         (b"\x1b[999;999Zy", ["y"]),
         (b"\xffz", ["replacement_character", "z"]),
+        (b"\x1b[99999999ux", ["x"]),
+        (b"\x1b[27;5;99999999~x", ["x"]),
+        (b"\x1b[" + b"9" * 5000 + b"ux", ["x"]),
+        (b"\x1b[97:65;2;65u\x1b[97;5:1u", ["A", "ctrl+a"]),
     ],
 )
 def test_keys_have_names(data: bytes, keys: list[str]) -> None:

@@ -152,7 +152,18 @@ def test_search_goes_over_wrapped_lines():
     assert mode.matches(1) == [Match(1, 0, 3)]
     assert "jklm: 1 of 1" in mode.note
     press(mode, "n")
-    assert "no more jklm that way" in mode.note
+    assert mode.found == (Match(0, 19, 20), Match(1, 0, 3))
+
+
+def test_search_goes_round():
+    bench = Bench(columns=40, lines=5).lines(40)
+    mode = bench.scroll_mode()
+    press(mode, "g", "/", *"line 37", "enter")
+    assert mode.at.line == 37
+    press(mode, "n")
+    assert mode.at.line == 37
+    press(mode, "G", "/", *"line 1", "enter", "N")
+    assert bench.view.text(mode.at.line) == "line 1"
 
 
 def test_scroll_mode_moves():
