@@ -91,6 +91,12 @@ def test_a_template_from_every_step(engine, level):
         ([("COPY", ["none", "/workspace/x"], {"filesHash": "a1" * 32})], {}, "nothing was uploaded for none"),
         ([("WORKDIR", ["/workspace/x"], {}), run("rmdir ../x"), run("true")], {}, "No such file"),
         (
+            [("ENV", [f"V{number}", "x" * 60_000], {}) for number in range(25)],
+            {},
+            "ENV V1: with it the template's variables hold more than the 65536 bytes",
+        ),
+        ([("WORKDIR", ["/workspace/" + "a/" * 1800], {})], {}, "too deep"),
+        (
             [run("true")],
             {
                 "startCmd": "sleep 60",
@@ -104,7 +110,7 @@ def test_a_template_from_every_step(engine, level):
             "startCmd ended with 4",
         ),
     ],
-    ids=["run", "signal", "copy", "folder", "ready", "start"],
+    ids=["run", "signal", "copy", "folder", "variables", "deep", "ready", "start"],
 )
 def test_a_build_that_fails_says_why_and_leaves_nothing(engine, steps, more, words):
     answer = make(engine, "broken", *steps, **more)
