@@ -27,6 +27,7 @@ from hopx_tui.engine import archives, readiness
 OUTPUT_BYTES = 4 << 20  # of all steps together; what is more is left out
 CHUNK = 1 << 15
 DRAIN_SECONDS = 0.5
+VARIABLES_BYTES = 64 * 1024  # as in requests.py, which needs more than the standard library
 FORWARDED = ("pip", "pip3", "npm")  # official builders call them there
 FORWARD_TO = "/usr/local/bin"
 _REFERENCE = re.compile(r"\$(?:\{([A-Za-z_]\w*)\}|([A-Za-z_]\w*))")
@@ -90,10 +91,12 @@ class Builder:
         self._variables: dict[str, str] = dict(build["environment"])
 
     def run(self) -> None:
-        """All of it; the result goes up the line."""
+        """All of it; the result goes up the line, whatever happens: the engine waits for it."""
         moves = {
             "RUN": self._run, "COPY": self._copy, "ENV": self._env, "WORKDIR": self._enter, "USER": self._user,
         }  # fmt: skip
+        result: dict[str, Any] | None = None
+        shown = "the beginning"
         try:
             if self._isolated:
                 self._forward()
@@ -102,13 +105,19 @@ class Builder:
                 self._line.event("step", number=number, total=len(self._steps), text=shown)
                 moves[step["type"]](step)
             if self._start and self._ready is not None:
+                shown = "startCmd"
                 self._wait_ready(self._start, self._ready)
+            result = {"event": "built", "environment": self._variables, "workdir": self._workdir}
         except (StepError, archives.ArchiveError) as error:
-            self._line.event("build_failed", message=str(error)[:2000])
+            result = _failed(str(error))
         except OSError as error:
-            self._line.event("build_failed", message=f"{error.strerror}: {error.filename}"[:2000])
-        else:
-            self._line.event("built", environment=self._variables, workdir=self._workdir)
+            result = _failed(_words(error))
+        except RecursionError:
+            result = _failed(f"{shown}: folders in it lie too deep in each other")
+        except MemoryError:
+            result = _failed(f"{shown}: there was too little memory for it")
+        finally:
+            self._line.send({"op": "event", **(result or _failed(f"{shown}: the builder itself failed"))})
 
     # steps
 
@@ -129,7 +138,21 @@ class Builder:
     def _env(self, step: Mapping[str, Any]) -> None:
         name, value = step["args"][0], step["args"][1]
         known = self._environment()
-        self._variables[name] = _REFERENCE.sub(lambda match: known.get(match[1] or match[2], ""), value)
+        others = sum(_size(*pair) for pair in self._variables.items() if pair[0] != name)
+        put = 0
+
+        def replace(match: re.Match[str]) -> str:
+            nonlocal put
+            text = known.get(match[1] or match[2], "")
+            put += len(text)
+            if put > VARIABLES_BYTES:  # not to be put together at all
+                raise StepError(_too_much(name))
+            return text
+
+        value = _REFERENCE.sub(replace, value)
+        if others + _size(name, value) > VARIABLES_BYTES:
+            raise StepError(_too_much(name))
+        self._variables[name] = value
 
     def _enter(self, step: Mapping[str, Any]) -> None:
         path = step["args"][0]
@@ -212,6 +235,24 @@ class Builder:
                 os.killpg(child.pid, signal.SIGKILL)
             child.wait()
             self._drain(child)
+
+
+def _failed(text: str) -> dict[str, Any]:
+    return {"event": "build_failed", "message": text[:2000]}
+
+
+def _words(error: OSError) -> str:
+    if error.strerror is None:  # shutil's own
+        return str(error) or type(error).__name__
+    return f"{error.strerror}: {str(error.filename)[:300]}" if error.filename is not None else error.strerror
+
+
+def _size(name: str, value: str) -> int:
+    return len(os.fsencode(name)) + len(os.fsencode(value)) + 2
+
+
+def _too_much(name: str) -> str:
+    return f"ENV {name[:100]}: with it the template's variables hold more than the {VARIABLES_BYTES} bytes they can"
 
 
 def main(arguments: list[str]) -> int:

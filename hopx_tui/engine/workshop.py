@@ -232,6 +232,8 @@ class Workshop:
             self._builds.finish(build)
             self._events.record("template_built", template=body.name, template_id=build.template_id)
         finally:
+            if not build.complete:  # what nobody thought of: it is logged with its task
+                self._failed(build, "The engine itself failed at it")
             with contextlib.suppress(OSError):
                 self._trash.throw(directory)
 

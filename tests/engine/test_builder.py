@@ -2,16 +2,19 @@
 
 import json
 import os
+import re
+import shutil
 import socket
 import subprocess
 import sys
+import tarfile
 import threading
 
 import pytest
 
-from hopx_tui.engine import builder
+from hopx_tui.engine import builder, requests
 from hopx_tui.engine.builder import Builder, Line
-from tests.engine.archive import packed
+from tests.engine.archive import entry, packed
 
 
 class Engine:
@@ -119,6 +122,74 @@ def test_failures(line, config, tmp_path, step, words):
     assert events[-1]["event"] == "build_failed"
     assert words in events[-1]["message"]
     assert len([row for row in events if row["event"] == "step"]) == 1
+
+
+@pytest.mark.parametrize(
+    ("steps", "words"),
+    [
+        ([("WORKDIR", ["a/" * 3000 + "a"])], "too deep"),
+        ([("COPY", ["one", "/workspace/" + "a/" * 1900 + "b/"])], "too deep"),
+        ([("COPY", ["one", "/workspace/x"]), ("COPY", ["one", "/workspace/x/"])], "'/.*x' is a file"),
+        ([("ENV", [f"V{number}", "x" * 60_000]) for number in range(3)], "ENV V1: .* more than the 65536"),
+        ([("ENV", ["A", "x" * 60_000]), ("ENV", ["B", "$A" * 30_000])], "ENV B: .* more than the 65536"),
+        ([("ENV", [f"É{number}", "é" * 900]) for number in range(60)], "more than the 65536"),
+    ],
+    ids=["workdir", "deep", "file", "env", "doubled", "bytes"],
+)
+def test_every_failure_is_told_in_words(line, config, steps, words):
+    events, _ = run(line, config, *steps)
+    assert events[-1]["event"] == "build_failed"
+    assert re.search(words, events[-1]["message"])
+    assert "None" not in events[-1]["message"]
+
+
+@pytest.mark.parametrize(
+    ("error", "words"),
+    [
+        (RecursionError("x"), "too deep"),
+        (MemoryError(), "too little memory"),
+        (OSError(28, "No space left"), "No space left"),
+        (shutil.Error([("a", "b", "it cannot be copied")]), "it cannot be copied"),
+    ],
+    ids=["recursion", "memory", "disk", "shutil"],
+)
+def test_errors_of_any_kind_are_told(line, config, monkeypatch, error, words):
+    monkeypatch.setattr(builder.archives, "unpack", Raises(error))
+    events, _ = run(line, config, ("COPY", ["one", "x"]))
+    assert words in events[-1]["message"]
+    assert "None" not in events[-1]["message"]
+
+
+def test_the_bound_of_variables_is_the_engine_s(line, config):
+    assert builder.VARIABLES_BYTES == requests.VARIABLES_BYTES
+    events, _ = run(line, config, *[("ENV", ["A", "x" * 60_000])] * 2, ("ENV", ["A", "$A."]))
+    assert len(events[-1]["environment"]["A"]) == 60_001
+
+
+def test_what_nobody_thought_of_ends_the_build_too(line, config, monkeypatch):
+    monkeypatch.setattr(builder.archives, "unpack", Raises(KeyError("odd")))
+    config["build"]["steps"] = [{"type": "COPY", "args": ["one", "x"], "files": "abc"}]
+    with pytest.raises(KeyError):
+        Builder(line[1], config).run()
+    last = line[0].all()[-1]
+    assert last["event"] == "build_failed"
+    assert "COPY one x" in last["message"]
+
+
+class Raises:
+    def __init__(self, error):
+        self.error = error
+
+    def __call__(self, *_):
+        raise self.error
+
+
+def test_copying_a_folder_with_a_link_twice(line, config, tmp_path):
+    files = packed(entry("app", tarfile.DIRTYPE, mode=0o755), ("app/x", b"1"), entry("app/l", tarfile.SYMTYPE, "x"))
+    (tmp_path / "uploads" / "abc.tar.gz").write_bytes(files)
+    events, _ = run(line, config, *[("COPY", ["app", "/workspace/app"])] * 2)
+    assert events[-1]["event"] == "built"
+    assert os.readlink(tmp_path / "workspace" / "app" / "l") == "x"
 
 
 def test_a_daemon_of_a_step_does_not_hold_the_build(line, config, monkeypatch, tmp_path):

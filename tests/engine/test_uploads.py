@@ -1,5 +1,6 @@
 """Uploads: signed links, exact lengths, safe archives only."""
 
+import tarfile
 import time
 from urllib.parse import urlsplit
 
@@ -9,7 +10,7 @@ import pytest
 from hopx_tui.engine import uploads as module
 from hopx_tui.engine.errors import ControlError
 from hopx_tui.engine.uploads import Uploads
-from tests.engine.archive import packed
+from tests.engine.archive import entry, packed
 
 HASH = "ab" * 32
 
@@ -73,6 +74,24 @@ def test_a_link_is_for_one_archive_of_one_length(engine):
         assert refused.status_code == 400
         assert "refused" in refused.json()["error"]["message"]
     assert all("partial" not in name and name.startswith(HASH[:2]) for name in left(engine))
+
+
+@pytest.mark.parametrize(
+    ("data", "words"),
+    [
+        (b"\x1f\x8b\x08", "cannot be read"),
+        (b"\x1f\x8b\x08\x04" + bytes(6), "cannot be read"),
+        (packed(("a", b"x" * 5000))[:40], "cannot be read"),
+        (packed(("a/" * 1499 + "a", b"1")), "deeper than 100 levels"),
+        (packed(entry("f", tarfile.XHDTYPE, size=2 << 20)), "larger than 1024 KiB"),
+    ],
+    ids=["three", "extra", "cut", "deep", "header"],
+)
+def test_what_is_no_usable_archive_is_refused_in_words(engine, data, words):
+    answer = put(link(engine, len(data), "0" * 64).json()["upload_url"], data)
+    assert (answer.status_code, answer.json()["error"]["code"]) == (400, "VALIDATION_ERROR")
+    assert words in answer.json()["error"]["message"]
+    assert "0" * 64 + ".tar.gz" not in left(engine)
 
 
 def test_nonsense_is_refused(engine):

@@ -1,9 +1,12 @@
 """Templates built for real: steps in a sandbox, its folders become the template, failures say why."""
 
 import tarfile
+from unittest.mock import Mock
 
 import pytest
 
+from hopx_tui.engine.builds import Build
+from hopx_tui.engine.workshop import Workshop
 from tests.engine.archive import entry, packed
 from tests.engine.driver import ask_agent, build, build_log, built, shell, until
 from tests.engine.test_uploads import link, put
@@ -91,6 +94,12 @@ def test_a_template_from_every_step(engine, level):
         ([("COPY", ["none", "/workspace/x"], {"filesHash": "a1" * 32})], {}, "nothing was uploaded for none"),
         ([("WORKDIR", ["/workspace/x"], {}), run("rmdir ../x"), run("true")], {}, "No such file"),
         (
+            [("ENV", [f"V{number}", "x" * 60_000], {}) for number in range(25)],
+            {},
+            "ENV V1: with it the template's variables hold more than the 65536 bytes",
+        ),
+        ([("WORKDIR", ["/workspace/" + "a/" * 1800], {})], {}, "too deep"),
+        (
             [run("true")],
             {
                 "startCmd": "sleep 60",
@@ -104,7 +113,7 @@ def test_a_template_from_every_step(engine, level):
             "startCmd ended with 4",
         ),
     ],
-    ids=["run", "signal", "copy", "folder", "ready", "start"],
+    ids=["run", "signal", "copy", "folder", "variables", "deep", "ready", "start"],
 )
 def test_a_build_that_fails_says_why_and_leaves_nothing(engine, steps, more, words):
     answer = make(engine, "broken", *steps, **more)
@@ -117,6 +126,19 @@ def test_a_build_that_fails_says_why_and_leaves_nothing(engine, steps, more, wor
     assert "broken" not in {row["name"] for row in engine.api.get("/v1/templates").json()["data"]}
     until(lambda: not list((engine.state / "workshop").iterdir()), "the folder to go")
     assert engine.api.post("/v1/sandboxes", json={"template_name": "broken"}).status_code == 404
+
+
+async def test_what_nobody_thought_of_does_not_leave_a_build_building(tmp_path):
+    parts = ("builds", "saved", "catalogue", "preparation", "uploads", "sessions", "trash", "events")
+    mocks = {name: Mock() for name in parts}
+    mocks["builds"].finish = lambda build, error=None: build.finish(1.0, error)
+    workshop = Workshop(tmp_path, level="none", **mocks)
+    workshop._lay_out = Mock(side_effect=KeyError("odd"))
+    found = Build("b1", "t1", "name", 0.0)
+    with pytest.raises(KeyError):
+        await workshop._work(found, Mock(), Mock(base="base"))
+    assert (found.status, found.error_message) == ("failed", "The engine itself failed at it")
+    mocks["trash"].throw.assert_called_once()
 
 
 def test_names_conflict_unless_updated_and_templates_stand_on_templates(engine):
