@@ -9,6 +9,7 @@ import subprocess
 import time
 
 from hopx_tui.engine.errors import StartError
+from hopx_tui.engine.processes import has_ended
 
 NAMESERVER = "169.254.1.1"  # pasta hands these queries to the host's resolver
 LOOPBACK_SECONDS = 2.0
@@ -61,7 +62,7 @@ async def wait_loopback(pid: int, parent: subprocess.Popen[bytes]) -> None:
     a kernel that tells it otherwise must not keep sandboxes from starting."""
     deadline = time.monotonic() + LOOPBACK_SECONDS
     nap = 0.001
-    while not has_loopback(pid) and parent.poll() is None and time.monotonic() < deadline:
+    while not has_loopback(pid) and not has_ended(parent) and time.monotonic() < deadline:
         await asyncio.sleep(nap)
         nap = min(nap * 1.5, 0.01)
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 import signal
+import subprocess
 import time
 from dataclasses import dataclass
 
@@ -160,3 +161,13 @@ def send(process: Process, number: signal.Signals) -> bool:
 def uptime_ticks() -> int:
     """Now, on the scale of `start_ticks`."""
     return int(time.clock_gettime(time.CLOCK_BOOTTIME) * os.sysconf("SC_CLK_TCK"))
+
+
+def has_ended(child: subprocess.Popen[bytes]) -> bool:
+    """Whether a child of ours is dead; it is not reaped, so that its number and its group's stay its own."""
+    if child.returncode is not None:
+        return True
+    try:
+        return os.waitid(os.P_PID, child.pid, os.WEXITED | os.WNOWAIT | os.WNOHANG) is not None
+    except ChildProcessError:
+        return True

@@ -117,8 +117,15 @@ class Watch:
         self._open.remove(handle)
         self._end_others()
         if not self._open:
+            self._end_group()
             self.child.wait()
             self._finish(on_end)
+
+    def _end_group(self) -> None:
+        """A bubblewrap that was killed while it set up leaves a child behind that waits for it for ever."""
+        if self.child.returncode is None:  # not reaped yet: the group's number is still its own
+            with contextlib.suppress(ProcessLookupError, PermissionError):
+                os.killpg(self.child.pid, signal.SIGKILL)
 
     def _end_others(self) -> None:
         for other in self._open:  # they live and die together
