@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 import shutil
 from collections.abc import Callable
+from itertools import chain
 
 import pytest
 
@@ -35,13 +36,32 @@ PROOFS = (
 )
 """Tests that take long and seldom fail alone: `pytest -m proof --no-cov` runs them, as the checks do in the end."""
 
+LONG = ("contract/", "engine/", "journeys/", "widgets/test_terminal_programs")
+"""Where tests wait for programs."""
+RUNS = 4
+"""As many as there are workers (pyproject)."""
+
 
 @pytest.hookimpl(tryfirst=True)
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
-    """Mark the proofs; the command line's `-m` takes them or leaves them."""
+    """Mark the proofs; the command line's `-m` takes them or leaves them. What waits long begins first, everywhere.
+
+    Each worker gets a run of tests at first; one that has nothing but long ones at its end would finish alone.
+    """
+    long: dict[str, list[pytest.Item]] = {}
+    short: list[pytest.Item] = []
     for item in items:
-        if item.nodeid.removeprefix("tests/").startswith(PROOFS):
+        name = item.nodeid.removeprefix("tests/")
+        if name.startswith(PROOFS):
             item.add_marker("proof")
+        (long.setdefault(name.partition("::")[0], []) if name.startswith(LONG) else short).append(item)
+    modules = list(long.values())  # each has fixtures that start an engine: it stays together
+    size = -(-len(short) // RUNS)
+    items[:] = [
+        item
+        for run in range(RUNS)
+        for item in (*chain.from_iterable(modules[run::RUNS]), *short[run * size : (run + 1) * size])
+    ]
 
 
 def pytest_configure() -> None:
