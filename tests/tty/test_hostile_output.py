@@ -13,14 +13,9 @@ from collections.abc import Iterator
 from pathlib import Path
 from urllib.parse import quote
 
-import pytest
-
 from tests.bench.ptyrun import Run
 from tests.tty.test_driver import ENV
 from tests.vt import streams
-
-# The app is a process of its own, whose modules are measured by tests of their own.
-pytestmark = pytest.mark.no_cover
 
 APP = Path(__file__).with_name("hostile_app.py")
 SEED = 7

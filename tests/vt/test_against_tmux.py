@@ -24,9 +24,6 @@ from tests.vt.recorded import PROGRAMS, record
 from tests.vt.tmux_pane import Cell, Picture, TmuxPane, comparable, drawn
 from tests.vt_core import Core, make
 
-# Their modules are measured by tests of their own; tracing would double the longest tests here.
-pytestmark = pytest.mark.no_cover
-
 SIZE = (80, 24)
 SIZES = ((20, 6), (40, 10), (10, 4), (80, 24))
 STREAMS = 1_200

@@ -25,7 +25,6 @@ CHUNKS = (0, 1, 7)
 LONG_RECORDING = 3_000
 
 pytestmark = [
-    pytest.mark.no_cover,  # the core is measured by tests of its own; tracing would double the longest ones
     pytest.mark.skipif(not HARNESS.exists(), reason="no shared fixtures here (HOPX_TUI_SHARED)"),
     pytest.mark.filterwarnings("ignore::pytest.PytestUnraisableExceptionWarning"),  # the harness leaves files open
     pytest.mark.filterwarnings("ignore::ResourceWarning"),

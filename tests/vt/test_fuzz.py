@@ -16,9 +16,6 @@ from tests.vt.invariants import check, state
 from tests.vt.streams import split, stream
 
 SIZES = ((1, 1), (2, 1), (1, 3), (2, 2), (5, 3), (10, 4), (20, 5), (33, 7), (80, 24))
-# Their modules are measured by tests of their own; tracing would double the longest tests here.
-pytestmark = pytest.mark.no_cover
-
 CASES = 400
 PARTS = 8
 
