@@ -5,22 +5,19 @@ from __future__ import annotations
 import asyncio
 import gc
 import os
-import signal
-import traceback
 from collections import deque
 from collections.abc import Awaitable, Callable
 from contextlib import suppress
 from typing import Any, ClassVar, Protocol
 
 from textual import events
-from textual.app import App
 from textual.binding import Binding, BindingType
 from textual.message_pump import MessagePump
 from textual.screen import ModalScreen
 
 from hopx_tui.api.control import ControlPlane
 from hopx_tui.api.errors import ApiError
-from hopx_tui.format import printable
+from hopx_tui.front import Front
 from hopx_tui.live.events import EventLog
 from hopx_tui.live.session import Session
 from hopx_tui.preferences import Preferences, PreferencesError
@@ -28,7 +25,6 @@ from hopx_tui.screens.fleet import FleetScreen
 from hopx_tui.screens.start import StartScreen
 from hopx_tui.screens.upgrade import upgrade_dialog
 from hopx_tui.settings import Settings
-from hopx_tui.theme import ANSI_THEME, THEMES, start_theme
 from hopx_tui.tty.attach import Attached, chord_character, drawn, plain_again
 from hopx_tui.tty.capabilities import detect
 from hopx_tui.tty.clipboard import Clipboard
@@ -36,12 +32,9 @@ from hopx_tui.tty.cursor import DriverCursor
 from hopx_tui.tty.driver import DiffDriver
 
 _UNISOLATED = "unisolated_allowed"
-_PLAIN_DRIVER = "HOPX_TUI_PLAIN_DRIVER"
-"""An environment variable that brings Textual's own driver back, should ours misjudge a terminal."""
 
 _KEY_PATIENCE = 0.1
 """Seconds that one key may hold up the next."""
-_LONGEST_NOTICE = 600
 _REMOTE_FPS = 15
 _SETTLED_SECONDS = 1.0
 _LOOK_SECONDS = 0.1
@@ -60,13 +53,10 @@ class Upgrade(Protocol):
         """Stop it and start this version. Raises ApiError with words for the person."""
 
 
-class HopxApp(App[None], inherit_bindings=False):
+class HopxApp(Front, inherit_bindings=False):
     """One source, one fleet screen."""
 
-    CSS_PATH = "app.tcss"
     TITLE = "hopx-tui"
-    ENABLE_COMMAND_PALETTE = False
-    ESCAPE_TO_MINIMIZE = False
     BINDINGS: ClassVar[list[BindingType]] = [
         Binding("ctrl+c", "copy_or_cancel", "copy", show=False, system=True),
     ]
@@ -79,14 +69,8 @@ class HopxApp(App[None], inherit_bindings=False):
         *,
         upgrade: Upgrade | None = None,
     ) -> None:
-        self._start_theme = start_theme(settings.theme or preferences.theme, os.environ.get("TERM", ""))
-        # Textual picks its filter for NO_COLOR now, before any theme is set.
-        super().__init__(
-            driver_class=None if os.environ.get(_PLAIN_DRIVER) else DiffDriver,
-            ansi_color=True if self._start_theme == ANSI_THEME else None,
-        )
+        super().__init__(settings, preferences)
         self.settings = settings
-        self.ascii_only = settings.ascii
         self._preferences = preferences
         self._open_source = open_source
         self._upgrade = upgrade
@@ -96,17 +80,10 @@ class HopxApp(App[None], inherit_bindings=False):
         self._roads = Clipboard(self._write_to_terminal, os.environ)
         self._typed: deque[events.Key | events.Paste] = deque()
         self._typing: asyncio.Task[None] | None = None
-        self.crash: str | None = None
 
     async def on_mount(self) -> None:
         """Show something at once; everything that waits for others goes on behind it."""
-        if not self.is_headless:
-            # the default would end us without giving the terminal back
-            for number in (signal.SIGTERM, signal.SIGHUP):
-                asyncio.get_running_loop().add_signal_handler(number, self.exit)
-        for theme in THEMES:
-            self.register_theme(theme)
-        self.theme = self._start_theme
+        self.take_terminal()
         source = self.settings.source
         words = "Starting the local engine …" if source.kind == "local" else f"Opening {source.base_url} …"
         await self.push_screen(StartScreen(self._source_name, words, local=source.kind == "local"))
@@ -235,18 +212,6 @@ class HopxApp(App[None], inherit_bindings=False):
             return None
         return await super().push_screen_wait(screen, **options)
 
-    def notify(self, message: str, **options: Any) -> None:
-        """Say something in a corner, with whatever a server said made safe for the person's terminal."""
-        lines = message[:_LONGEST_NOTICE].split("\n")
-        options["markup"] = False
-        super().notify("\n".join(printable(line, ascii_only=self.ascii_only) for line in lines), **options)
-
-    def on_key(self, event: events.Key) -> None:
-        """ctrl+q leaves from a dialog too: the search for bindings ends there, but the key comes up to here."""
-        if event.key == "ctrl+q":
-            event.stop()
-            self.exit()
-
     def on_app_focus(self) -> None:
         """The terminal window is looked at again."""
         if self._session is not None:
@@ -304,12 +269,6 @@ class HopxApp(App[None], inherit_bindings=False):
                 attached.show(plain_again(terminal.vt) + "\x1b[2J\x1b[H")
             terminal.give_back()
 
-    def action_redraw(self) -> None:
-        """Something else wrote on the terminal: draw all of it anew."""
-        if isinstance(self._driver, DiffDriver):
-            self._driver.redraw()
-        self.refresh(repaint=True)
-
     # -- clipboard and cursor
 
     def copy_to_clipboard(self, text: str) -> None:
@@ -343,18 +302,6 @@ class HopxApp(App[None], inherit_bindings=False):
     def _write_to_terminal(self, text: str) -> None:
         if self._driver is not None:
             self._driver.write(text)
-
-    # -- a crash of ours
-
-    def _fatal_error(self) -> None:
-        """Textual would print its traceback; a person gets a sentence and the name of the file that has it."""
-        self.crash = traceback.format_exc()
-        self._close_messages_no_wait()
-
-    def panic(self, *renderables: Any) -> None:
-        """As above, for errors that know how to draw themselves."""
-        self.crash = traceback.format_exc()
-        self._close_messages_no_wait()
 
 
 def _settle() -> None:

@@ -52,7 +52,7 @@ TABLE = {
     "engine": layer("aiohttp msgspec"),
     "agent": layer("aiohttp msgspec"),
 }
-SAME_LAYER = {"preferences": "settings", "play": "app"}
+SAME_LAYER = {"preferences": "settings", "play": "app", "front": "app"}
 OPEN_PANE_MODULES = {"base"}
 FORBIDDEN_NAMES = {"utils", "util", "helpers", "helper", "common", "manager", "managers", "misc"}
 

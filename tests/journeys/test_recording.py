@@ -2,10 +2,15 @@
 
 from __future__ import annotations
 
+import os
+import signal
 import stat
+
+import pytest
 
 from hopx_tui.vt.recording import Recording
 from tests.journeys.machine import Dashboard, Machine, wait_for
+from tests.journeys.terminal import screen_was_restored
 
 
 def test_record_and_play(dashboard: Dashboard, engine: Machine, sandbox: str) -> None:
@@ -54,3 +59,13 @@ def test_record_and_play(dashboard: Dashboard, engine: Machine, sandbox: str) ->
     player.ended()
     assert not (engine.home / "none").exists()
     assert b"\x1b]0;" not in player.raw
+
+
+@pytest.mark.parametrize("number", [signal.SIGTERM, signal.SIGHUP])
+def test_a_player_told_to_end_gives_the_terminal_back(machine: Machine, number: signal.Signals) -> None:
+    (machine.work / "a.cast").write_text('{"version": 2, "width": 20, "height": 4}\n[0.0, "o", "once upon"]\n')
+    player = machine.dashboard("play", "a.cast", level=False)
+    player.wait(r"^once upon")
+    os.kill(player.pid, number)
+    assert player.wait_exit() == 0
+    assert screen_was_restored(player.raw) == []
