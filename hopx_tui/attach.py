@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import asyncio
-import os
 import secrets
 import signal
 import sys
@@ -13,13 +12,13 @@ from hopx_tui.api.agent import Agent
 from hopx_tui.api.control import ControlPlane
 from hopx_tui.api.errors import ApiError
 from hopx_tui.api.sockets import PtyExit, PtyLink, PtyRole
-from hopx_tui.tty.attach import Attached, Follower, plain_again
+from hopx_tui.tty.attach import Attached, Follower, plain_again, window_size
 
 __all__ = ["attach"]
 
 CHORD = ("ctrl+]", "\x1d")
-MOST_UNSENT = 64
-"""Pieces of at most 64 KiB."""
+MOST_UNSENT = 4 * 1024 * 1024
+"""Characters that may wait for the far side, as in the dashboard's pane."""
 FAILED = 255
 """The exit status when there was no shell, or it was lost; any other one is the shell's."""
 
@@ -53,7 +52,9 @@ async def attach(
                 say("This sandbox's agent keeps no sessions.")
                 return FAILED
             name = session or f"attach.{secrets.token_hex(3)}"
-            link = found.terminal(*_size(), session=name if kept else None, mode="take" if session else "write")
+            columns, lines = window_size(sys.stdout.fileno())
+            mode = "take" if session else "write"
+            link = found.terminal(columns, lines, session=name if kept else None, mode=mode)
             await link.connect()
             return await _run(link, say, f"hopx-tui attach {sandbox} --session {name}" if kept else None)
     except ApiError as error:
@@ -76,31 +77,59 @@ async def _find(control: ControlPlane, wanted: str, name_of: Callable[[str], str
     return control.agent(meant[0])
 
 
-def _size() -> tuple[int, int]:
-    try:
-        return os.get_terminal_size(sys.stdout.fileno())
-    except OSError:
-        return 80, 24
+class Typed:
+    """What was typed and not sent yet.
+
+    Args:
+        from_terminal: a person types: they must be able to leave a far side that does not read, so what does not fit is
+            counted as lost; what a program pipes in waits in the pipe.
+        listen: tells whether more may be read from the pipe.
+    """
+
+    def __init__(self, link: PtyLink, *, from_terminal: bool, listen: Callable[[bool], None]) -> None:
+        self._link = link
+        self._from_terminal = from_terminal
+        self._listen = listen
+        self._items: asyncio.Queue[str | tuple[int, int]] = asyncio.Queue()
+        self._waiting = 0
+        self.lost = 0
+
+    def send(self, text: str) -> None:
+        """Queue text."""
+        if self._from_terminal and self._waiting + len(text) > MOST_UNSENT:
+            self.lost += len(text)
+            return
+        self._waiting += len(text)
+        self._items.put_nowait(text)
+        if not self._from_terminal and self._waiting >= MOST_UNSENT:
+            self._listen(False)
+
+    def resize(self, columns: int, lines: int) -> None:
+        """Queue a new size."""
+        self._items.put_nowait((columns, lines))
+
+    async def run(self) -> None:
+        """Send, one after the other. Raises ApiError."""
+        while True:
+            item = await self._items.get()
+            if isinstance(item, tuple):
+                await self._link.resize(*item)
+                continue
+            await self._link.write(item)
+            was_full, self._waiting = self._waiting >= MOST_UNSENT, self._waiting - len(item)
+            if was_full and self._waiting < MOST_UNSENT and not self._from_terminal:
+                self._listen(True)
 
 
 async def _run(link: PtyLink, say: Callable[[str], None], way_back: str | None) -> int:
     """From the first output to the end; the exit status."""
-    unsent: asyncio.Queue[str | tuple[int, int]] = asyncio.Queue()
-    from_terminal = sys.stdin.isatty()
-
-    def send(text: str) -> None:
-        if unsent.qsize() < MOST_UNSENT:
-            unsent.put_nowait(text)
-        # What is piped in waits for the far side; a person must be able to leave it, so their keys are dropped.
-        if unsent.qsize() >= MOST_UNSENT and not from_terminal:
-            attached.listen(False)
-
+    typed = Typed(link, from_terminal=sys.stdin.isatty(), listen=lambda on: attached.listen(on))
     attached = Attached(
         sys.stdin.fileno(),
         sys.stdout.fileno(),
         chord=CHORD,
-        send=send,
-        resize=lambda columns, lines: unsent.put_nowait((columns, lines)),
+        send=typed.send,
+        resize=typed.resize,
     )
     follower = Follower(*attached.size)
     with attached:
@@ -109,7 +138,7 @@ async def _run(link: PtyLink, say: Callable[[str], None], way_back: str | None) 
             loop.add_signal_handler(number, attached.leave)
         tasks = {
             asyncio.create_task(_show(link, attached, follower)),
-            asyncio.create_task(_type(link, unsent, attached)),
+            asyncio.create_task(typed.run()),
             asyncio.create_task(attached.left.wait()),
         }
         done, rest = await asyncio.wait(tasks, return_when=asyncio.FIRST_COMPLETED)
@@ -119,6 +148,8 @@ async def _run(link: PtyLink, say: Callable[[str], None], way_back: str | None) 
         await asyncio.gather(*rest, return_exceptions=True)
         await link.close()
         attached.show(plain_again(follower.screen) + ("\r\n" if attached.detached else ""))
+    if typed.lost:
+        say(f"{typed.lost:,} characters were not sent: the far side did not read.")
     for end in ends:
         if isinstance(end, PtyExit):
             return end.code
@@ -130,17 +161,6 @@ async def _run(link: PtyLink, say: Callable[[str], None], way_back: str | None) 
         say(f"Left the shell. It goes on for ten minutes:\n{way_back}" if way_back else "Left the shell; it has ended.")
         return 0
     return FAILED
-
-
-async def _type(link: PtyLink, unsent: asyncio.Queue[str | tuple[int, int]], attached: Attached) -> None:
-    while True:
-        item = await unsent.get()
-        if unsent.empty():
-            attached.listen(True)
-        if isinstance(item, str):
-            await link.write(item)
-        else:
-            await link.resize(*item)
 
 
 async def _show(link: PtyLink, attached: Attached, follower: Follower) -> PtyExit:

@@ -2,12 +2,15 @@
 
 from __future__ import annotations
 
+import asyncio
 from collections.abc import AsyncIterator
+from typing import Any
 
 import pytest
 
+from hopx_tui import attach as module
 from hopx_tui.api.errors import Unreachable
-from hopx_tui.attach import FAILED, attach
+from hopx_tui.attach import FAILED, Typed, attach
 from tests.fake_cloud import FakeCloud
 
 
@@ -55,3 +58,51 @@ async def test_no_source() -> None:
 
     assert await attach(open_source, "x", {}.get, session=None, say=said.append) == FAILED
     assert "No engine today." in said[0]
+
+
+class SlowLink:
+    """Takes text only while it is told to."""
+
+    def __init__(self) -> None:
+        self.open = asyncio.Event()
+        self.got: list[object] = []
+
+    async def write(self, text: str) -> None:
+        await self.open.wait()
+        self.got.append(text)
+
+    async def resize(self, columns: int, lines: int) -> None:
+        await self.open.wait()
+        self.got.append((columns, lines))
+
+
+@pytest.mark.parametrize("from_terminal", [True, False])
+async def test_what_is_typed_at_a_far_side_that_does_not_read(
+    from_terminal: bool, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """A pipe waits and loses nothing; a person's keys beyond the bound are counted, as they must be able to leave."""
+    monkeypatch.setattr(module, "MOST_UNSENT", 10)
+    link: Any = SlowLink()
+    heard: list[bool] = []
+    typed = Typed(link, from_terminal=from_terminal, listen=heard.append)
+    task = asyncio.create_task(typed.run())
+    typed.send("12345")
+    typed.resize(90, 30)
+    typed.send("67890")
+    await asyncio.sleep(0)
+    if from_terminal:
+        typed.send("x")
+        assert (typed.lost, heard) == (1, [])
+    else:
+        assert (typed.lost, heard) == (0, [False])
+    link.open.set()
+    async with asyncio.timeout(5):
+        while len(link.got) < 3:
+            await asyncio.sleep(0)
+    assert link.got == ["12345", (90, 30), "67890"]
+    assert heard == ([] if from_terminal else [False, True])
+    typed.send("again")
+    async with asyncio.timeout(5):
+        while len(link.got) < 4:
+            await asyncio.sleep(0)
+    task.cancel()

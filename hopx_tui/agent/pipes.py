@@ -25,12 +25,9 @@ class Capture:
         self._loop.add_reader(descriptor, self._read)
 
     def _read(self) -> None:
-        try:
-            data = os.read(self._descriptor, CHUNK)
-        except BlockingIOError:
+        data = _read(self._descriptor, CHUNK)
+        if data is None:
             return
-        except OSError:
-            data = b""
         if not data:
             self.close()
             return
@@ -107,12 +104,9 @@ class Flow:
         pieces: list[bytes] = []
         room = CHUNK if self._rest is None else min(CHUNK, self._rest)
         while room > 0 and self._open:
-            try:
-                piece = os.read(self._descriptor, room)
-            except BlockingIOError:
+            piece = _read(self._descriptor, room)
+            if piece is None:
                 break
-            except OSError:
-                piece = b""
             if not piece:
                 self.close()
                 break
@@ -135,12 +129,9 @@ class Flow:
             self._loop.add_reader(self._descriptor, self._drop)
 
     def _drop(self) -> None:
-        try:
-            data = os.read(self._descriptor, CHUNK)
-        except BlockingIOError:
+        data = _read(self._descriptor, CHUNK)
+        if data is None:
             return
-        except OSError:
-            data = b""
         if not data:
             self.close()
 
@@ -151,3 +142,13 @@ class Flow:
             self._loop.remove_reader(self._descriptor)
             os.close(self._descriptor)
             self._wake()
+
+
+def _read(descriptor: int, size: int) -> bytes | None:
+    """What is there; b"" at the end; None if it is nothing yet."""
+    try:
+        return os.read(descriptor, size)
+    except BlockingIOError:
+        return None
+    except OSError:
+        return b""

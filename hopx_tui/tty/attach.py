@@ -13,13 +13,14 @@ from contextlib import suppress
 from types import TracebackType
 from typing import Self
 
+from hopx_tui.tty.inlet import read_now
 from hopx_tui.tty.outlet import Outlet
+from hopx_tui.vt.picture import picture
 from hopx_tui.vt.screen import VTScreen
 from hopx_tui.vt.stream import VTStream
 
-__all__ = ["Attached", "Follower", "chord_character", "drawn", "plain_again"]
+__all__ = ["Attached", "Follower", "chord_character", "drawn", "plain_again", "window_size"]
 
-_READ_BYTES = 1 << 16
 _END_OF_FILE = "\x04"
 _HELP = "\r\n[{chord} then: d or esc leaves, {chord} sends itself, ? this line]\r\n"
 
@@ -100,11 +101,8 @@ class Attached:
 
     @property
     def size(self) -> tuple[int, int]:
-        """Columns and lines of the window; 80x24 where there is none."""
-        try:
-            return os.get_terminal_size(self._stdout)
-        except OSError:
-            return 80, 24
+        """Columns and lines of the window."""
+        return window_size(self._stdout)
 
     def show(self, text: str) -> None:
         """Write remote output as it is."""
@@ -124,12 +122,9 @@ class Attached:
         self._resize(*self.size)
 
     def _readable(self) -> None:
-        try:
-            data = os.read(self._stdin, _READ_BYTES)
-        except BlockingIOError:
+        data = read_now(self._stdin)
+        if data is None:
             return
-        except OSError:
-            data = b""
         if not data:
             self._ended = True
             self.listen(False)
@@ -168,6 +163,14 @@ class Attached:
         return "".join(kept)
 
 
+def window_size(descriptor: int) -> tuple[int, int]:
+    """Columns and lines of a terminal; 80x24 where there is none."""
+    try:
+        return os.get_terminal_size(descriptor)
+    except OSError:
+        return 80, 24
+
+
 def chord_character(chord: str) -> str | None:
     """What a chord like `ctrl+]` is on a terminal; None if it is no single character there."""
     modifier, _, key = chord.rpartition("+")
@@ -177,20 +180,11 @@ def chord_character(chord: str) -> str | None:
 
 
 def drawn(screen: VTScreen) -> str:
-    """Brings a cleared terminal of the same size to what an emulated screen shows, modes included."""
+    """Brings a cleared terminal of the same size to what an emulated screen shows, and to what its program asked of
+    the one who types."""
     modes = screen.modes
-    out = ["\x1b[?1049h" if modes.alt_screen else "", "\x1b[H\x1b[2J\x1b[?7l"]
-    for y, row in enumerate(screen.rows):
-        out.append(f"\x1b[{y + 1}H")
-        out.extend(f"\x1b[{style.sgr}m{'' if style.hidden else text}" for text, style in row.segments())
-    wanted = {
-        "1": modes.app_cursor, "25": screen.cursor_visible, "2004": modes.bracketed_paste, "1004": modes.focus_events,
-        "1006": modes.mouse_sgr, str(modes.mouse or 1000): bool(modes.mouse),
-    }  # fmt: skip
-    out.append("\x1b[?7h" + "".join(f"\x1b[?{mode}{'h' if on else 'l'}" for mode, on in wanted.items()))
-    out.append(f"\x1b[{screen.cursor_shape} q\x1b[{screen.cursor.style.sgr}m")
-    out.append(f"\x1b[{screen.cursor.y + 1};{min(screen.cursor.x, screen.columns - 1) + 1}H")
-    return "".join(out)
+    asked = {1004: modes.focus_events, 1006: modes.mouse_sgr, modes.mouse: bool(modes.mouse)}
+    return picture(screen) + "".join(f"\x1b[?{mode}h" for mode, on in asked.items() if on)
 
 
 def plain_again(screen: VTScreen) -> str:

@@ -17,6 +17,7 @@ from textual.drivers.linux_driver import LinuxDriver
 from textual.message import Message
 from textual.messages import TerminalSupportsSynchronizedOutput
 
+from hopx_tui.tty.inlet import read_now
 from hopx_tui.tty.keyboard import Answer, Keyboard
 from hopx_tui.tty.outlet import Outlet
 from hopx_tui.tty.painter import Painter
@@ -26,7 +27,6 @@ if TYPE_CHECKING:
 
 __all__ = ["DiffDriver"]
 
-_READ_BYTES = 1 << 16
 _LEAVE_SECONDS = 1.0
 _SYNCHRONISED = 2026
 # What is no part of a frame: it reaches the terminal as it is. Frames consist of text, motion, colours, links
@@ -145,12 +145,9 @@ class DiffDriver(LinuxDriver):
         """Sizes come by signal."""
 
     def _readable(self) -> None:
-        try:
-            data = os.read(self.fileno, _READ_BYTES)
-        except BlockingIOError:
+        data = read_now(self.fileno)
+        if data is None:
             return
-        except OSError:
-            data = b""
         if not data:  # the terminal is gone
             self._loop.remove_reader(self.fileno)
             self._app.exit()

@@ -40,6 +40,8 @@ _TOKEN = re.compile(
 # Something that more input may still complete.
 _OPEN = re.compile(r"\x1b(?:\x1b?(?:\[[0-?]*[ -/]*|O)?|\[M[^\x1b]{0,2}|[P\]_^X][^\x07\x1b]*\x1b?)\Z", re.DOTALL)
 _ANSWER = re.compile(r"\x1b\[(?:\?(\d+);(\d)\$y|(0)n)")
+# Alternatives of a key and kinds of its event (`97:65;2:3u`) in the kitty protocol: nobody asked for them.
+_SUBNUMBERS = re.compile(r"(\x1b\[\d*)(?::[\d:]*)?(;\d*)?(?::\d+)?")
 _MODIFIERS = ("alt", "ctrl", "hyper", "meta", "shift", "super")
 
 
@@ -49,16 +51,6 @@ class Answer:
 
     mode: int
     setting: int
-
-
-def _plain_numbers(token: str) -> str:
-    """A key of the kitty protocol without its alternatives and event types (`97:65;2:3u`), which nobody asked for."""
-    if not token.startswith("\x1b[") or ":" not in token:
-        return token
-    first, *rest = token.split(";")
-    if rest:
-        rest[0] = rest[0].partition(":")[0] + (rest[0][-1] if len(rest) == 1 and ":" in rest[0] else "")
-    return ";".join([first.partition(":")[0], *rest])
 
 
 class Keyboard:
@@ -180,7 +172,7 @@ class Keyboard:
     def _named(self, token: str) -> list[events.Key]:
         """Textual's names for a token; none for numbers that are no characters or modifiers of its own."""
         try:
-            return list(self._names._sequence_to_key_events(_plain_numbers(token)))
+            return list(self._names._sequence_to_key_events(_SUBNUMBERS.sub(r"\1\2", token, count=1)))
         except (ValueError, OverflowError):
             return []
 
