@@ -36,6 +36,8 @@ PROOFS = (
 )
 """Tests that take long and seldom fail alone: `pytest -m proof --no-cov` runs them, as the checks do in the end."""
 
+UNTRACED = ("snapshots/", "widgets/test_terminal_programs")
+"""What they go through is measured by tests of its own; tracing would double the longest ones."""
 LONG = ("contract/", "engine/", "journeys/", "widgets/test_terminal_programs")
 """Where tests wait for programs."""
 RUNS = 4
@@ -43,8 +45,9 @@ RUNS = 4
 
 
 @pytest.hookimpl(tryfirst=True)
-def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
-    """Mark the proofs; the command line's `-m` takes them or leaves them. What waits long begins first, everywhere.
+def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item]) -> None:
+    """Mark the proofs, which the command line takes or leaves (`-m`), and what runs untraced if coverage is measured.
+    What waits long begins first, everywhere.
 
     Each worker gets a run of tests at first; one that has nothing but long ones at its end would finish alone.
     """
@@ -54,6 +57,8 @@ def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
         name = item.nodeid.removeprefix("tests/")
         if name.startswith(PROOFS):
             item.add_marker("proof")
+        if name.startswith(UNTRACED) and not config.getoption("no_cov", default=True):
+            item.add_marker("no_cover")
         (long.setdefault(name.partition("::")[0], []) if name.startswith(LONG) else short).append(item)
     modules = list(long.values())  # each has fixtures that start an engine: it stays together
     size = -(-len(short) // RUNS)

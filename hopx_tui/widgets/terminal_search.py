@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import itertools
+from bisect import bisect_left
 from collections.abc import Iterator
 
 from hopx_tui.widgets.terminal_selection import columns_of
@@ -26,6 +27,8 @@ class Search:
         self._viewport = viewport
         self.needle = needle
         self._fold = needle == needle.lower()
+        self._extent = (0, 0)
+        self._places_known: list[tuple[int, int]] = []
 
     def hits(self, number: int) -> list[Hit]:
         """The places in the line that row `number` belongs to, in reading order."""
@@ -69,15 +72,21 @@ class Search:
 
     def count(self, hit: Hit) -> tuple[int, int]:
         """Which one of how many a place is, from the top, counting from 1."""
-        at = total = 0
+        place = (hit[0].line, hit[0].start)
+        extent = (self._viewport.first, self._viewport.end)
+        at = bisect_left(self._places_known, place)
+        if extent != self._extent or self._places_known[at : at + 1] != [place]:
+            # Looked for once: going through ten thousand rows for each key would be felt.
+            self._extent, self._places_known = extent, list(self._all_places())
+            at = bisect_left(self._places_known, place)
+        return at + 1, len(self._places_known)
+
+    def _all_places(self) -> Iterator[tuple[int, int]]:
         number = self._viewport.first
         while number < self._viewport.end:
             for each in self.hits(number):
-                total += 1
-                if each == hit:
-                    at = total
+                yield each[0].line, each[0].start
             number = self.bounds(number)[1] + 1
-        return at, total
 
     def _has(self, text: str) -> bool:
         return bool(self.needle) and self.needle in (text.lower() if self._fold else text)

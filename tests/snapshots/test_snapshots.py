@@ -7,9 +7,6 @@ import pytest
 from hopx_tui.format import cell_width
 from tests.snapshots.scenes import FOLDER, SCENES, SIZES, draw, file_of, normal
 
-# What draws is measured by tests of its own.
-pytestmark = pytest.mark.no_cover
-
 
 @pytest.mark.parametrize("size", SIZES, ids=lambda size: f"{size[0]}x{size[1]}")
 @pytest.mark.parametrize("name", SCENES)

@@ -23,7 +23,7 @@ def needs(program: str) -> pytest.MarkDecorator:
     return pytest.mark.skipif(shutil.which(program) is None, reason=f"{program} is not installed")
 
 
-pytestmark = [pytest.mark.no_cover, needs("bash"), needs("setsid")]
+pytestmark = [needs("bash"), needs("setsid")]
 
 
 class ShellApp(TerminalApp):

@@ -155,6 +155,19 @@ def test_search_goes_over_wrapped_lines():
     assert mode.found == (Match(0, 19, 20), Match(1, 0, 3))
 
 
+def test_the_count_follows_new_output():
+    bench = Bench(columns=40, lines=5).lines(40)
+    search = Search(bench.view, "line")
+    last = search.first(up=True)
+    assert last is not None
+    assert search.count(last) == (40, 40)
+    bench.lines(5, start=40)
+    assert search.count(last) == (40, 45)
+    first = search.first(up=False)
+    assert first is not None
+    assert search.count(first) == (1, 45)
+
+
 def test_search_goes_round():
     bench = Bench(columns=40, lines=5).lines(40)
     mode = bench.scroll_mode()
