@@ -119,10 +119,11 @@ def test_stop_answers_when_all_have_ended(agent):
 
 def test_stop_lets_programs_tidy_up_but_not_for_long(agent):
     with agent.client() as client:
-        kind = f"trap 'echo bye > {agent.workspace}/bye; exit' TERM; sleep 4671 & wait"
+        kind = f"trap 'echo bye > {agent.workspace}/bye; exit' TERM; echo > listens; sleep 4671 & wait"
         stubborn = "trap '' TERM HUP; echo > started; while :; do sleep 0.05; done"
         for command in (kind, stubborn):
             client.post("/commands/background", json={"command": command})
+    wait_until((agent.workspace / "listens").exists)
     wait_until((agent.workspace / "started").exists)
     started = time.monotonic()
     agent.call("stop")

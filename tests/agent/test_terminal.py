@@ -91,6 +91,8 @@ async def test_job_control_and_control_characters(site):
             while not marked("sleep\x004300"):
                 await asyncio.sleep(0.01)
         await term.type("\x03")
+        # Bash may throw away what is typed before it has dealt with the interrupt.
+        await term.until("\x1b[?2004h", after="^C")
         await term.type("echo in''terrupted $?\n")
         await term.until("interrupted 130\r\n")
         # An end-of-file that is typed before the shell reads keys itself would arrive as a NUL.
