@@ -24,6 +24,7 @@ SEQUENCE_SECONDS = 0.5
 """The same for a sequence that has come further than a person types."""
 _PASTE_PIECE = 1 << 20
 _LONGEST_STRING = 1 << 16
+_CACHE = 512
 
 _BEGIN, _END = "\x1b[200~", "\x1b[201~"
 _TOKEN = re.compile(
@@ -64,6 +65,7 @@ class Keyboard:
         self._console = console
         self._decoder = getincrementaldecoder("utf-8")("replace")
         self._names = XTermParser()
+        self._known: dict[str, list[tuple[str, str | None]]] = {}
         self._held = ""
         self._pasting: list[str] | None = None
         self._pasted = 0
@@ -171,10 +173,18 @@ class Keyboard:
 
     def _named(self, token: str) -> list[events.Key]:
         """Textual's names for a token; none for numbers that are no characters or modifiers of its own."""
-        try:
-            return list(self._names._sequence_to_key_events(_SUBNUMBERS.sub(r"\1\2", token, count=1)))
-        except (ValueError, OverflowError):
-            return []
+        if (known := self._known.get(token)) is None:
+            try:
+                known = [
+                    (event.key, event.character)
+                    for event in self._names._sequence_to_key_events(_SUBNUMBERS.sub(r"\1\2", token, count=1))
+                ]
+            except (ValueError, OverflowError):
+                known = []
+            if len(self._known) >= _CACHE:
+                self._known.clear()
+            self._known[token] = known
+        return [events.Key(*each) for each in known]
 
     def _with_alt(self, token: str) -> Iterator[Message | Answer]:
         if token == "\x08":

@@ -58,6 +58,9 @@ class TtyLink(Protocol):
     async def write(self, data: str) -> None:
         """Send typed text."""
 
+    def write_now(self, data: str) -> bool:
+        """Send typed text if that takes no waiting; False, and nothing sent, where `write` is to be used."""
+
     async def resize(self, cols: int, rows: int) -> None:
         """Tell the far side the new size in cells."""
 

@@ -63,6 +63,7 @@ class Pump:
         self._room.set()
         self._unsent: deque[str | tuple[int, int]] = deque()
         self._unsent_size = 0
+        self._sending = False
         self._to_send = asyncio.Event()
         self._ended = False
 
@@ -97,6 +98,8 @@ class Pump:
     def send(self, data: str) -> bool:
         """Queue typed text; False (and nothing queued) when 4 MB wait already."""
         if not data:
+            return True
+        if not self._unsent and not self._sending and self._link.write_now(data):
             return True
         if self._unsent_size + len(data) > UNSENT_CHARACTERS:
             return False
@@ -185,11 +188,13 @@ class Pump:
             self._to_send.clear()
             while self._unsent:
                 item = self._unsent.popleft()
+                self._sending = True
                 if isinstance(item, tuple):
                     await self._link.resize(*item)
-                    continue
-                self._unsent_size -= len(item)
-                await self._link.write(item)
+                else:
+                    self._unsent_size -= len(item)
+                    await self._link.write(item)
+                self._sending = False
 
 
 def _pieces(data: str) -> list[str]:

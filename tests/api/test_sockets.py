@@ -145,6 +145,24 @@ async def test_before_and_after(agent: Agent) -> None:
     await link.close()
 
 
+async def test_keys_are_sent_at_once_where_that_takes_no_waiting(agent: Agent) -> None:
+    link = agent.terminal(80, 24)
+    assert not link.write_now("x")  # `write` says why
+    await link.connect()
+    await read_until(link, "$ ")
+    assert link.write_now("echo $((40")
+    assert link.write_now("+2))\r")
+    assert "42" in await read_until(link, "42")
+    assert not link.write_now("x" * 100_000)
+    await link.write("exit\r")
+    assert await read_exit(link) == PtyExit(0)
+    with pytest.raises(Closed):
+        await link.read()
+    assert not link.write_now("x")
+    await link.close()
+    assert not link.write_now("x")
+
+
 async def test_closing_while_reading(link: PtyLink) -> None:
     await read_until(link, "$ ")
     reading = asyncio.create_task(link.read())

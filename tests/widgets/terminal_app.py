@@ -49,6 +49,9 @@ class FakeLink:
     async def write(self, data: str) -> None:
         self.written.append(data)
 
+    def write_now(self, data: str) -> bool:
+        return False
+
     async def resize(self, cols: int, rows: int) -> None:
         self.sizes.append((cols, rows))
 

@@ -95,6 +95,39 @@ async def test_typed_text_replies_and_sizes_stay_in_order():
     assert (await task).code is None
 
 
+async def test_what_can_be_sent_at_once_is_and_never_before_what_waits():
+    link = FakeLink(80, 24)
+    open_now, waiting = True, asyncio.Event()
+    log: list[str] = []
+
+    def write_now(data: str) -> bool:
+        if open_now:
+            log.append(data)
+        return open_now
+
+    async def write(data: str) -> None:
+        await waiting.wait()
+        log.append(data)
+
+    link.write_now, link.write = write_now, write
+    pump, _, _ = build(link)
+    task = asyncio.create_task(pump.run())
+    assert pump.send("a")
+    assert log == ["a"]
+    open_now = False
+    pump.send("b")
+    await asyncio.sleep(0)
+    open_now = True
+    pump.send("c")  # b is on its way and c must not pass it
+    assert log == ["a"]
+    waiting.set()
+    await until(lambda: len(log) == 3)
+    pump.send("d")
+    assert log == ["a", "b", "c", "d"]
+    link.say(FakeExit(0))
+    await task
+
+
 async def test_a_paste_is_cut_and_too_much_is_refused():
     link = FakeLink(80, 24)
     pump, _, _ = build(link)
