@@ -28,8 +28,9 @@ from hopx_tui.settings import Settings
 from hopx_tui.tty.attach import Attached, chord_character, drawn, plain_again
 from hopx_tui.tty.capabilities import detect
 from hopx_tui.tty.clipboard import Clipboard
-from hopx_tui.tty.cursor import DriverCursor
 from hopx_tui.tty.driver import DiffDriver
+from hopx_tui.tty.surface import DriverSurface
+from hopx_tui.widgets.terminal import Terminal
 
 _UNISOLATED = "unisolated_allowed"
 
@@ -84,6 +85,8 @@ class HopxApp(Front, inherit_bindings=False):
     async def on_mount(self) -> None:
         """Show something at once; everything that waits for others goes on behind it."""
         self.take_terminal()
+        if isinstance(self._driver, DiffDriver):
+            self._driver.first = self._type_now
         source = self.settings.source
         words = "Starting the local engine …" if source.kind == "local" else f"Opening {source.base_url} …"
         await self.push_screen(StartScreen(self._source_name, words, local=source.kind == "local"))
@@ -130,7 +133,7 @@ class HopxApp(Front, inherit_bindings=False):
         self._session = session
         screen = FleetScreen(
             session,
-            cursor=DriverCursor(self._write_to_terminal),
+            surface=DriverSurface(lambda: self._driver),
             chord=self._preferences.leave_terminal,
             source_name=self._source_name,
             name_sandbox=self._name_sandbox,
@@ -183,6 +186,20 @@ class HopxApp(Front, inherit_bindings=False):
             if self._typing is None:
                 self._typing = asyncio.create_task(self._work_off(super().on_event))
                 self._typing.add_done_callback(self._worked_off)
+
+    def _type_now(self, key: events.Key) -> bool:
+        """Whether this key was for the program in a terminal, and nothing waits that came before it.
+
+        Textual's way to the pane leads through two queues and takes longer than the one from there to the shell.
+        """
+        waits = self._typed or self._typing is not None or self.message_queue_size
+        if waits or not self.app_focus or self.screen.has_class("-tiny"):
+            return False
+        terminal = self.focused
+        if not isinstance(terminal, Terminal) or not terminal.type_now(key):
+            return False
+        self.screen._clear_tooltip()
+        return True
 
     async def _work_off(self, dispatch: Callable[[events.Event], Awaitable[None]]) -> None:
         """One input event after the other, each until all who may answer it have had it."""

@@ -11,7 +11,7 @@ from textual.app import App, ComposeResult
 from textual.containers import Horizontal
 from textual.widgets import Static
 
-from hopx_tui.tty.cursor import DriverCursor
+from hopx_tui.tty.surface import DriverSurface
 from hopx_tui.widgets.terminal import Terminal
 from tests.widgets.local_pty import LocalPtyLink
 
@@ -25,15 +25,11 @@ class DemoApp(App[None], inherit_bindings=False):
     """
 
     def compose(self) -> ComposeResult:
-        cursor = None if "--drawn-cursor" in sys.argv else DriverCursor(self.write_to_terminal)
+        surface = None if "--drawn-cursor" in sys.argv else DriverSurface(lambda: self._driver)
         yield Static("terminal demo: ctrl+] esc leaves", id="title", markup=False)
         with Horizontal():
             for _ in range(2 if "--split" in sys.argv else 1):
-                yield Terminal(self.connect, cursor=cursor)
-
-    def write_to_terminal(self, data: str) -> None:
-        if self._driver is not None:
-            self._driver.write(data)
+                yield Terminal(self.connect, surface=surface)
 
     async def connect(self, cols: int, rows: int) -> LocalPtyLink:
         return await LocalPtyLink.open(cols, rows)

@@ -18,7 +18,7 @@ from hopx_tui.live.poll import Poll, Reading
 from hopx_tui.live.session import Session
 from hopx_tui.widgets.keys import is_dangerous
 from hopx_tui.widgets.line import Line
-from hopx_tui.widgets.terminal_cursor import RealCursor
+from hopx_tui.widgets.terminal_surface import Surface
 
 
 @dataclass(frozen=True)
@@ -26,8 +26,8 @@ class PaneContext:
     """What panes are made with."""
 
     session: Session
-    cursor: RealCursor | None = None
-    """The person's real cursor, for terminals; None draws one."""
+    surface: Surface | None = None
+    """The person's own terminal, for terminals in panes to draw on; None where only Textual draws."""
     chord: str = "ctrl+]"
     """The one key that a terminal does not get."""
     readonly: bool = False

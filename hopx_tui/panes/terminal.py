@@ -250,7 +250,7 @@ class TerminalPane(Pane):
             chord=self._chord,
             chords=dict.fromkeys([*(key for key in CHORDS if len(key) == 1), *"123456789"], ""),
             fps=self.context.terminal_fps,
-            cursor=self.context.cursor,
+            surface=self.context.surface,
             ascii_only=ascii_only(self.app),
             id=f"terminal-{next(self._numbers)}",
         )

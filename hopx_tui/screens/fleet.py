@@ -40,7 +40,7 @@ from hopx_tui.widgets.hints import HintBar
 from hopx_tui.widgets.keys import is_dangerous
 from hopx_tui.widgets.line import Line
 from hopx_tui.widgets.terminal import Terminal
-from hopx_tui.widgets.terminal_cursor import RealCursor
+from hopx_tui.widgets.terminal_surface import Surface
 
 WIDE = 120
 _ABOUT_A_ROW = ("shell", "pause", "start_menu", "extend", "kill", "zoom")
@@ -96,7 +96,7 @@ class FleetScreen(Screen[None]):
         self,
         session: Session,
         *,
-        cursor: RealCursor | None,
+        surface: Surface | None,
         chord: str,
         source_name: str,
         name_sandbox: Callable[[str, str | None], Awaitable[None]],
@@ -116,7 +116,7 @@ class FleetScreen(Screen[None]):
         super().__init__()
         self._session = session
         context = PaneContext(
-            session, cursor, chord, readonly=readonly, terminal_fps=terminal_fps, downloads=downloads
+            session, surface, chord, readonly=readonly, terminal_fps=terminal_fps, downloads=downloads
         )
         self._downloads = downloads or Path.home() / "Downloads"
         self._fps = terminal_fps

@@ -11,8 +11,10 @@ import contextlib
 import os
 import re
 import select
+from collections.abc import Callable, Iterator
 from typing import TYPE_CHECKING
 
+from textual import events
 from textual.drivers.linux_driver import LinuxDriver
 from textual.message import Message
 from textual.messages import TerminalSupportsSynchronizedOutput
@@ -21,6 +23,7 @@ from hopx_tui.tty.inlet import read_now
 from hopx_tui.tty.keyboard import Answer, Keyboard
 from hopx_tui.tty.outlet import Outlet
 from hopx_tui.tty.painter import Painter
+from hopx_tui.tty.wanted import Wanted
 
 if TYPE_CHECKING:
     from textual.app import App
@@ -53,6 +56,8 @@ class DiffDriver(LinuxDriver):
         self._outlet: Outlet | None = None
         self._keyboard = Keyboard(console=self._console)
         self._patience: asyncio.TimerHandle | None = None
+        self.first: Callable[[events.Key], bool] = lambda _: False
+        """Asked about each key as it comes; True: it is dealt with, and Textual does not see it."""
 
     @property
     def output(self) -> int:
@@ -78,16 +83,31 @@ class DiffDriver(LinuxDriver):
         if not self._in_frame:
             self._paint()
 
+    @contextlib.contextmanager
+    def frame(self) -> Iterator[Wanted | None]:
+        """What is written inside, or drawn on the wanted screen, goes out together; None: no terminal now."""
+        outer, self._in_frame = self._in_frame, True
+        self._fit()
+        try:
+            yield self._painter.wanted if self._painting else None
+        finally:
+            self._in_frame = outer
+            if not outer:
+                self._paint()
+
     def _draw(self, piece: str) -> None:
         if piece == _BEGINS:
             self._in_frame = True
         elif piece == _ENDS:
             self._in_frame = False
         else:
-            size = self._app.size
-            if (size.width, size.height) != self._painter.size and size.area:
-                self._painter.resize(size.width, size.height)
-            self._painter.feed(piece)
+            self._fit()
+            self._painter.wanted.feed(piece)
+
+    def _fit(self) -> None:
+        size = self._app.size
+        if (size.width, size.height) != self._painter.size and size.area:
+            self._painter.resize(size.width, size.height)
 
     def _paint(self) -> None:
         """Write what is missing, if the terminal has taken what it got before."""
@@ -172,7 +192,7 @@ class DiffDriver(LinuxDriver):
             if isinstance(event, Answer):
                 if event.mode == _SYNCHRONISED:
                     self._painter.synchronised = event.setting in (1, 2)
-            else:
+            elif not (isinstance(event, events.Key) and self.first(event)):
                 self.process_message(event)
 
     def send_message(self, message: Message) -> None:

@@ -6,13 +6,10 @@ Textual rewrites whole lines with a full set of attributes each; over a slow lin
 from __future__ import annotations
 
 from collections import Counter
-from typing import NamedTuple
 
 from hopx_tui.tty.pen import Pen
-from hopx_tui.vt.row import Row
-from hopx_tui.vt.screen import VTScreen
-from hopx_tui.vt.stream import VTStream
-from hopx_tui.vt.style import BLINK, OVERLINE, REVERSE, STRIKE, Style, StyleTable
+from hopx_tui.tty.wanted import Line, Wanted, is_plain
+from hopx_tui.vt.style import Style, StyleTable
 
 __all__ = ["Painter"]
 
@@ -20,14 +17,6 @@ _GAP = 3  # cells that are cheaper to write again than to jump over
 _ERASE_FROM = 12  # blanks inside a line that are cheaper to erase and jump over
 _CLEAR_FROM = 4  # blanks at a line's end that are cheaper to erase than to write
 _SCROLL_ROWS = 3  # lines that must be saved for a scroll to be worth its bytes
-_SEEN_ON_BLANKS = BLINK | OVERLINE | REVERSE | STRIKE
-
-
-class _Line(NamedTuple):
-    """One line as the terminal shows it: per column its cell ("" right of a wide one) and its style."""
-
-    cells: list[str]
-    styles: list[Style]
 
 
 class Painter:
@@ -38,8 +27,8 @@ class Painter:
         links: whether the terminal may be sent OSC 8.
         erases_in_colour: whether the terminal erases with the current background (`bce`); GNU screen does not.
 
-    `feed` takes what an application writes to a terminal in frames (cursor motion, colours, text); `frame` gives
-    what brings the real terminal there, and takes it as shown from then on.
+    `wanted` takes what is to be seen; `frame` gives what brings the real terminal there, and takes it as shown from
+    then on.
     """
 
     def __init__(self, columns: int, lines: int, *, erases_in_colour: bool = True, links: bool = True) -> None:
@@ -48,33 +37,26 @@ class Painter:
         self._erases_in_colour = erases_in_colour
         self.synchronised = False
         """Whether the terminal knows mode 2026, which shows a frame's changes all at once."""
-        self._seen = 0
         self.resize(columns, lines)
 
     def resize(self, columns: int, lines: int) -> None:
         """The terminal has another size: nothing of what it shows is known any more."""
-        self.wanted = VTScreen(columns, lines, history_rows=0, styles=self._styles)
-        self._stream = VTStream(self.wanted)
-        self._stream.feed_text("\x1b[?7l\x1b[?25l")
+        self.wanted = Wanted(columns, lines, self._styles)
+        self._columns, self._lines = self.wanted.size
         self.forget()
 
     def forget(self) -> None:
         """Take nothing of what the terminal shows as known; the next frame writes all of it."""
-        self._shown: list[_Line | None] = [None] * self.wanted.lines
+        self._shown: list[Line | None] = [None] * self._lines
         self._place: tuple[int, int] | None = None
         self._visible: bool | None = None
         self._shape: int | None = None
         self._pen.forget()
-        self._seen += 1  # no row carries this mark
 
     @property
     def size(self) -> tuple[int, int]:
         """Columns and lines."""
-        return self.wanted.columns, self.wanted.lines
-
-    def feed(self, text: str) -> None:
-        """Change the wanted screen."""
-        self._stream.feed_text(text)
+        return self._columns, self._lines
 
     def frame(self) -> str:
         """The bytes that are missing, as text; empty if nothing is."""
@@ -91,44 +73,27 @@ class Painter:
 
     # -- what changed
 
-    def _changed(self) -> dict[int, _Line]:
-        """Lines that differ from what is shown, by their number; the rows are marked as looked at."""
+    def _changed(self) -> dict[int, Line]:
+        """Lines that differ from what is shown, by their number."""
         changed = {}
-        for y, row in enumerate(self.wanted.rows):
-            mark = (self._seen, y)
-            if row.paint != mark:
-                row.paint = mark
-                line = self._look(row)
-                if line != self._shown[y]:
+        for y, shown in enumerate(self._shown):
+            line = self.wanted.line(y)
+            if line is not shown:
+                if shown is not None and line.shows(shown):
+                    self._shown[y] = line
+                else:
                     changed[y] = line
         return changed
 
-    def _look(self, row: Row) -> _Line:
-        """The row as it is seen: a blank has a background, but no colour or weight of text."""
-        cells, styles = row.grid()
-        if " " in cells:
-            plain = self._is_plain
-            styles = [
-                style.erase if cell == " " and plain(style) else style
-                for cell, style in zip(cells, styles, strict=True)
-            ]
-        return _Line(cells, styles)
-
-    @staticmethod
-    def _is_plain(style: Style) -> bool:
-        """Whether nothing of the style but its background is seen on a blank."""
-        look = style.look
-        return not (look.underline or look.link or look.flags & _SEEN_ON_BLANKS)
-
-    def _scroll(self, changed: dict[int, _Line], out: list[str]) -> None:
+    def _scroll(self, changed: dict[int, Line], out: list[str]) -> None:
         """Move lines that only went up or down, instead of writing them again."""
         top, bottom = min(changed), max(changed)
         old: list[object] = []
         for line in self._shown[top : bottom + 1]:
             if line is None:
                 return
-            old.append(_key(line))
-        new = [_key(changed[y]) if y in changed else old[y - top] for y in range(top, bottom + 1)]
+            old.append(line.key)
+        new = [changed[y].key if y in changed else old[y - top] for y in range(top, bottom + 1)]
         where: dict[object, list[int]] = {}
         for at, key in enumerate(old):
             if key is not None:
@@ -145,26 +110,26 @@ class Painter:
         self._hide(out)
         # Lines that come in are blank in the current background, if the terminal does that.
         pen = self._pen.style
-        if pen is None or not (self._erases_in_colour and self._is_plain(pen)):
+        if pen is None or not (self._erases_in_colour and is_plain(pen)):
             pen = self._styles.default
             out.append(self._pen.to(pen))
         height = bottom - top + 1
-        blank = _Line([" "] * self.wanted.columns, [pen.erase] * self.wanted.columns)
+        blank = Line([" "] * self._columns, [pen.erase] * self._columns)
         shown = self._shown[top : bottom + 1]
         if shift > 0:
             out.append(f"\x1b[{top + 1};{bottom + 1}r\x1b[{bottom + 1};1H" + "\n" * shift + "\x1b[r")
-            shown = [*shown[shift:], *(_copy(blank) for _ in range(min(shift, height)))]
+            shown = [*shown[shift:], *[blank] * min(shift, height)]
         else:
             out.append(f"\x1b[{top + 1};{bottom + 1}r\x1b[{top + 1};1H" + "\x1bM" * -shift + "\x1b[r")
-            shown = [*(_copy(blank) for _ in range(min(-shift, height))), *shown[:shift]]
+            shown = [*[blank] * min(-shift, height), *shown[:shift]]
         self._shown[top : bottom + 1] = shown[:height]
         for y in range(top, bottom + 1):
-            changed.setdefault(y, self._look(self.wanted.rows[y]))  # a line that stayed was moved away
+            changed.setdefault(y, self.wanted.line(y))  # a line that stayed was moved away
         self._place = None  # setting a region moves the cursor home
 
     # -- writing
 
-    def _line(self, y: int, wanted: _Line, out: list[str]) -> bool:
+    def _line(self, y: int, wanted: Line, out: list[str]) -> bool:
         """Write the cells of one line that differ; whether there were any."""
         shown = self._shown[y]
         self._shown[y] = wanted
@@ -189,9 +154,9 @@ class Painter:
                 out.append("\x1b[K")
         return True
 
-    def _blank_from(self, line: _Line) -> int:
+    def _blank_from(self, line: Line) -> int:
         """The column from which the line can be erased to its end."""
-        cells, styles = line
+        cells, styles = line.cells, line.styles
         style, end = styles[-1], len(cells)
         if not self._erasable(style):
             return end
@@ -199,12 +164,12 @@ class Painter:
             end -= 1
         return end
 
-    def _write(self, line: _Line, start: int, stop: int, y: int, out: list[str]) -> None:
-        cells, styles = line
+    def _write(self, line: Line, start: int, stop: int, y: int, out: list[str]) -> None:
+        cells, styles = line.cells, line.styles
         at = start
         while at < stop:
             style = self._for_blank(styles[at]) if cells[at] == " " else styles[at]
-            blank = style.erase if self._is_plain(style) else style
+            blank = style.erase if is_plain(style) else style
             end = at + 1
             while end < stop and (styles[end] is style or (styles[end] is blank and cells[end] == " ")):
                 end += 1
@@ -217,7 +182,7 @@ class Painter:
     def _for_blank(self, style: Style) -> Style:
         """The nearest to the current pen with which blanks look as in this style: their background says it all."""
         pen = self._pen.style
-        if pen is None or not self._is_plain(pen) or not self._is_plain(style):
+        if pen is None or not is_plain(pen) or not is_plain(style):
             return style
         return pen if pen.bg == style.bg else self._styles.intern(pen.look._replace(bg=style.bg))
 
@@ -258,7 +223,7 @@ class Painter:
 
     def _erasable(self, style: Style) -> bool:
         """Whether erased cells look like blanks of this style."""
-        return self._is_plain(style) and (style.bg is None or self._erases_in_colour)
+        return is_plain(style) and (style.bg is None or self._erases_in_colour)
 
     def _move(self, x: int, y: int, out: list[str]) -> None:
         """The shortest motion to a cell."""
@@ -288,7 +253,7 @@ class Painter:
             self._visible = False
 
     def _cursor(self, out: list[str]) -> None:
-        screen = self.wanted
+        screen = self.wanted.screen
         if screen.cursor_shape != self._shape:
             self._shape = screen.cursor_shape
             out.append(f"\x1b[{screen.cursor_shape} q")
@@ -303,29 +268,12 @@ class Painter:
         return "\x1b[0m" + ("\x1b[0 q" if self._shape else "")
 
 
-def _copy(line: _Line) -> _Line:
-    return _Line(line.cells[:], line.styles[:])
-
-
-def _key(line: _Line) -> object:
-    """Equal for lines that look the same; None for blank ones, which say nothing about motion."""
-    text = "".join(line.cells)
-    if text.isspace():
-        return None
-    styles = line.styles
-    turns = [styles[0]]
-    for style in styles:
-        if style is not turns[-1]:
-            turns.append(style)
-    return text, tuple(map(id, turns))
-
-
-def _spans(shown: _Line, wanted: _Line) -> list[tuple[int, int]]:
+def _spans(shown: Line, wanted: Line) -> list[tuple[int, int]]:
     """Where two lines differ, as half-open ranges of columns; near ones are joined, wide cells never cut."""
-    old_cells, old_styles = shown
-    cells, styles = wanted
-    if cells == old_cells and styles == old_styles:
+    if wanted.shows(shown):
         return []
+    old_cells, old_styles = shown.cells, shown.styles
+    cells, styles = wanted.cells, wanted.styles
     columns = len(cells)
     spans: list[tuple[int, int]] = []
     start = stop = -1

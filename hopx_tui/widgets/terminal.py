@@ -14,7 +14,7 @@ from hopx_tui.vt.reports import Bell, Clipboard, Title
 from hopx_tui.vt.screen import VTScreen
 from hopx_tui.widgets.terminal_canvas import Canvas, Inks
 from hopx_tui.widgets.terminal_chord import CHORDS, ChordAction, ChordKeys
-from hopx_tui.widgets.terminal_cursor import RealCursor
+from hopx_tui.widgets.terminal_direct import DirectPaint
 from hopx_tui.widgets.terminal_frames import FramePacer, paint_now
 from hopx_tui.widgets.terminal_link import Connect
 from hopx_tui.widgets.terminal_messages import TerminalMessages
@@ -32,6 +32,7 @@ from hopx_tui.widgets.terminal_state import (
     Lost,
     TerminalState,
 )
+from hopx_tui.widgets.terminal_surface import Surface
 from hopx_tui.widgets.terminal_view import Viewport
 
 __all__ = ["CHORDS", "Terminal"]
@@ -52,7 +53,7 @@ class Terminal(TerminalMessages, PointerPane, can_focus=True):
         chord: the one key kept from the program, like ``ctrl+]``; pressed twice it is sent.
         chords: keys after the chord that the owner answers, with their meaning.
         fps: frames per second at most.
-        cursor: the outer terminal's cursor; without one the cursor is drawn as a cell.
+        surface: the outer terminal; without one the cursor is drawn as a cell, and all else by Textual.
         ascii_only: write the pane's own notes in ASCII (the program's text stays what it is).
     """
 
@@ -89,7 +90,7 @@ class Terminal(TerminalMessages, PointerPane, can_focus=True):
         chord: str = "ctrl+]",
         chords: Mapping[str, str] = CHORDS,
         fps: int = 60,
-        cursor: RealCursor | None = None,
+        surface: Surface | None = None,
         ascii_only: bool = False,
         history_rows: int = 10_000,
         id: str | None = None,
@@ -106,10 +107,11 @@ class Terminal(TerminalMessages, PointerPane, can_focus=True):
             connect, lost_errors, self.vt, on_state=self._set_state, on_output=self._output, on_role=self._take_role
         )
         self._chord = ChordKeys(chord, chords)
-        self._cursor = cursor
+        self._surface = surface
         self._notes = Notes(self._chord, ascii_only=ascii_only)
         self._frames = FramePacer(self._paint, lambda: bool(self.vt.modes.sync), fps=fps)
         self._canvas = Canvas(self.vt, self.viewport, self.picked)
+        self._direct = None if surface is None else DirectPaint(self, self._canvas, surface)
         self._inks: Inks | None = None
         self._sized = False
         self._resized: Callable[[int, int], None] | None = None
@@ -299,8 +301,20 @@ class Terminal(TerminalMessages, PointerPane, can_focus=True):
             if event.key == "enter":
                 self.reconnect()
         else:
-            self._to_live_screen()
-            self._send_bytes(encode_key(event.key, event.character, self.vt.modes))
+            self._type(event)
+
+    def type_now(self, event: events.Key) -> bool:
+        """Give a key to the program without an event; False, and nothing done, where it means something to the pane."""
+        if self._notes.chord_pending or self._chord.starts(event.key) or self._scroll is not None:
+            return False
+        if not isinstance(self.state, Connected):
+            return False
+        self._type(event)
+        return True
+
+    def _type(self, event: events.Key) -> None:
+        self._to_live_screen()
+        self._send_bytes(encode_key(event.key, event.character, self.vt.modes))
 
     def on_paste(self, event: events.Paste) -> None:
         """Pasted text goes to the program."""
@@ -397,8 +411,8 @@ class Terminal(TerminalMessages, PointerPane, can_focus=True):
         """Nothing is painted any more; the worker's end hangs up."""
         self._frames.cancel()
         self._retries.cancel()
-        if self._cursor is not None:
-            self._cursor.hide(self)
+        if self._surface is not None:
+            self._surface.hide(self)
 
     def on_show(self) -> None:
         """Paint again, from the present screen."""
@@ -451,6 +465,8 @@ class Terminal(TerminalMessages, PointerPane, can_focus=True):
         """The theme changed: default colours are others now."""
         super().notify_style_update()
         self._inks = None
+        if self._direct is not None:
+            self._direct.forget()
 
     def _repaint(self) -> None:
         """Everything, because something is laid over the text or taken away."""
@@ -462,11 +478,20 @@ class Terminal(TerminalMessages, PointerPane, can_focus=True):
         """One frame of output: repaint the lines that changed."""
         if not self._on_view or not self.is_attached:
             return
+        if self._paint_directly():
+            return
         regions = self._canvas.changed(*self.size, self._drawn_cursor())
         self._place_cursor()
         if regions:
             self.refresh(*regions)
             paint_now(self)
+
+    def _paint_directly(self) -> bool:
+        if self._direct is None or self.size != (self.vt.columns, self.vt.lines):
+            return False
+        bare = self._scroll is None and not self.picked.active and not self.viewport.behind
+        bare = bare and not self._notes.lower(None, self.state)[0]
+        return self._direct.paint(self._inks_now, bare=bare, place_cursor=self._place_cursor)
 
     def _cursor_cell(self) -> tuple[int, int] | None:
         """The pane's cell where a cursor belongs, None where none does."""
@@ -481,24 +506,28 @@ class Terminal(TerminalMessages, PointerPane, can_focus=True):
         return (x, y) if x < self.size.width and 0 <= y < self.size.height else None
 
     def _drawn_cursor(self) -> tuple[int, int] | None:
-        return self._cursor_cell() if self._cursor is None else None
+        return self._cursor_cell() if self._surface is None else None
 
     def _place_cursor(self) -> None:
         cell = self._cursor_cell()
         if cell is not None:
             self.app.cursor_position = self.content_region.offset + cell
-            if self._cursor is not None:
+            if self._surface is not None:
                 shape = 0 if self._scroll is not None else self.vt.cursor_shape
-                self._cursor.show(self, *self.app.cursor_position, shape)
-        elif self._cursor is not None:
-            self._cursor.hide(self)
+                self._surface.show(self, *self.app.cursor_position, shape)
+        elif self._surface is not None:
+            self._surface.hide(self)
 
-    def render_line(self, y: int) -> Strip:
-        """Line ``y`` of the pane."""
+    @property
+    def _inks_now(self) -> Inks:
         if self._inks is None:
             self._inks = Inks.of(self)
             self._inks.tell(self.vt.colours)
-        inks = self._inks
+        return self._inks
+
+    def render_line(self, y: int) -> Strip:
+        """Line ``y`` of the pane."""
+        inks = self._inks_now
         strip = self._canvas.line(y, inks, self._scroll)
         width, height = self.size
         if y == height - 1:

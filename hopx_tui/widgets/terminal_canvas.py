@@ -14,10 +14,15 @@ from hopx_tui.vt.row import Row
 from hopx_tui.vt.screen import VTScreen
 from hopx_tui.widgets.terminal_render import StyleBook, note, overlay, swapped
 from hopx_tui.widgets.terminal_scroll import ScrollMode
-from hopx_tui.widgets.terminal_selection import Selection, columns_of
+from hopx_tui.widgets.terminal_selection import Point, Selection, columns_of
 from hopx_tui.widgets.terminal_view import Viewport
 
 __all__ = ["Canvas", "Inks"]
+
+
+_WORTH_MOVING = 3
+_DRAWN = (None, 0, None)
+"""In a row's slot: painted, but not as a strip."""
 
 
 @dataclass(frozen=True)
@@ -65,6 +70,8 @@ class Canvas:
         self._reversed = False
         self._top = 0
         self._behind = 0
+        self._live_top = 0
+        self._bounds: tuple[Point, Point] | None = None
         self._book = StyleBook(RichStyle())
 
     def move_cursor(self, cell: tuple[int, int] | None) -> None:
@@ -82,6 +89,10 @@ class Canvas:
         view, screen = self._viewport, self._screen
         behind = view.behind
         moved = view.top != self._top if behind else self._behind > 0
+        picked, self._bounds = self._bounds, self._picked.bounds()
+        # Whole words and lines grow with the text, and lines below a region that scrolls get other numbers.
+        live_top, self._live_top = self._live_top, view.live_top
+        moved = moved or picked != self._bounds or (picked is not None and live_top != view.live_top)
         if moved or len(self._painted) != len(screen.rows) or self._reversed != screen.modes.reverse_screen:
             return [Region(0, 0, width, height)]
         dirty = {
@@ -91,14 +102,57 @@ class Canvas:
         }
         if behind:
             dirty.add(0)  # it counts the lines below the view
+            # Lines that became history since may have changed on the screen before.
+            dirty.update(range(max(0, live_top - view.top), behind))
         if cursor != before:
             dirty.update(cell[1] for cell in (cursor, before) if cell is not None)
         return _runs(sorted(y for y in dirty if y < height), width)
 
+    def moved(self) -> tuple[int, int, int] | None:
+        """Lines that only went up since they were painted: first and last of the block, and by how many (down, if
+        negative). The view must be at the live screen.
+        """
+        rows, painted = self._screen.rows, self._painted
+        size = len(rows)
+        if self._behind or len(painted) != size:
+            return None
+        others = [y for y in range(size) if rows[y] is not painted[y]]
+        if not others:
+            return None
+        first, last = others[0], others[-1]
+        was = {id(row): y for y, row in enumerate(painted[first : last + 1], first)}
+        for y in (first, last):
+            count = was.get(id(rows[y]), y) - y
+            if count:
+                break
+        else:
+            return None
+        kept = sum(was.get(id(rows[y])) == y + count for y in range(first, last + 1))
+        return (first, last, count) if kept >= _WORTH_MOVING else None
+
+    def move(self, first: int, last: int, count: int) -> None:
+        """What was painted in these lines was moved so; the lines that came in were not painted yet."""
+        block = self._painted[first : last + 1]
+        gap: list[Row | None] = [None] * abs(count)
+        self._painted[first : last + 1] = block[count:] + gap if count > 0 else gap + block[:count]
+
+    def row(self, y: int) -> Row | None:
+        """The emulator's row in a line of the live screen."""
+        return self._screen.rows[y] if y < len(self._screen.rows) else None
+
+    def painted(self, y: int, row: Row) -> None:
+        """The line of the live screen was drawn from this row."""
+        if len(self._painted) != len(self._screen.rows):
+            self._painted = [None] * len(self._screen.rows)
+        self._behind = 0
+        self._painted[y] = row
+        if row.paint is None:
+            row.paint = _DRAWN
+
     def line(self, y: int, inks: Inks, scroll: ScrollMode | None) -> Strip:
         """Line ``y``: the emulator's row, then matches, what is picked, the cursor."""
         screen, viewport = self._screen, self._viewport
-        book = self._book_for(inks)
+        book = self.book(inks)
         if len(self._painted) != len(screen.rows):
             self._painted = [None] * len(screen.rows)
         number = viewport.top + y
@@ -106,7 +160,8 @@ class Canvas:
         self._top, self._behind = viewport.top, viewport.behind
         if isinstance(row, Row) and number >= viewport.live_top:
             strip = book.strip(row, screen.columns)
-            self._painted[y] = row
+            if y < len(self._painted):  # the pane may be higher than the screen for a moment
+                self._painted[y] = row
         elif row is None:
             strip = book.blank(screen.columns)
         else:
@@ -135,7 +190,8 @@ class Canvas:
         columns = columns_of(self._viewport.text(number))
         return 2 if column in columns and column + 1 not in columns and column + 1 < columns[-1] else 1
 
-    def _book_for(self, inks: Inks) -> StyleBook:
+    def book(self, inks: Inks) -> StyleBook:
+        """The styles for the colours that are the default now."""
         base = inks.base
         self._reversed = self._screen.modes.reverse_screen
         if self._reversed:

@@ -11,9 +11,9 @@ from textual.widget import Widget
 __all__ = ["FramePacer", "paint_now"]
 
 BOOST_SECONDS = 0.150
-BOOSTED_FRAMES = 3
+BOOSTED_FRAMES = 4
 """How many frames after a key come at once: the first output after it may be somebody else's."""
-BOOSTED_SPACING = 0.004
+BOOSTED_SPACING = 0.001
 HOLD_SECONDS = 0.150
 
 

@@ -26,6 +26,8 @@ class Board(App[None]):
 
     def on_mount(self) -> None:
         self.fill()
+        if isinstance(self._driver, DiffDriver):
+            self._driver.first = lambda key: key.key == "exclamation_mark"
 
     def on_key(self, event: events.Key) -> None:
         self.told(event.key)

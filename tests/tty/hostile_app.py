@@ -1,4 +1,5 @@
-"""An app that shows what hostile far sides send: `hostile_app.py IN OUT`. IN: a JSON list of streams and one of names.
+"""An app that shows what hostile far sides send: `hostile_app.py IN OUT WAY`. IN: a list of streams and one of names in
+JSON; WAY: `direct` past Textual, or `textual`.
 
 Starts on the first key; on `q` it writes to OUT what it answered to the far side.
 """
@@ -12,12 +13,13 @@ from textual.app import App, ComposeResult
 from textual.widgets import Static
 
 from hopx_tui import format as fmt
-from hopx_tui.tty.cursor import DriverCursor
 from hopx_tui.tty.driver import DiffDriver
+from hopx_tui.tty.surface import DriverSurface
 from hopx_tui.widgets.terminal import Terminal
 from hopx_tui.widgets.text_lines import TextLines
 from hopx_tui.widgets.virtual_table import Column, VirtualTable
 
+SURFACE = True if sys.argv[3] == "direct" else None
 STREAMS, NAMES = json.loads(Path(sys.argv[1]).read_text())
 # Whatever was left open is over, a new screen, and the word that the test waits for.
 LAST = "\x18\x1b\\\x07\x1b[?1049l\x1bc\x1b[3JDONE"
@@ -47,6 +49,9 @@ class Far:
         else:
             self.heard.append(data)
 
+    def write_now(self, data: str) -> bool:
+        return False
+
     async def resize(self, cols: int, rows: int) -> None:
         pass
 
@@ -70,11 +75,7 @@ class Hostile(App[None]):
         columns = [Column("name", "NAME", None, cell=fmt.printable), Column("raw", "RAW", 20, cell=str)]
         yield VirtualTable[str](columns, key=str, id="names")
         yield TextLines(id="lines")
-        yield Terminal(self.connect, fps=1000, cursor=DriverCursor(self.tell))
-
-    def tell(self, data: str) -> None:
-        if self._driver is not None:
-            self._driver.write(data)
+        yield Terminal(self.connect, fps=1000, surface=SURFACE and DriverSurface(lambda: self._driver))
 
     async def connect(self, cols: int, rows: int) -> Far:
         return Far(self.go)

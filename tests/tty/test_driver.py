@@ -72,6 +72,11 @@ def test_the_same_picture_as_textuals_own_driver() -> None:
     assert spent < plain / 3
 
 
+def test_a_key_that_is_dealt_with_first_goes_no_further() -> None:
+    with board("diff") as run:
+        press(run, "a!b", "keys: a b")
+
+
 def test_keys_that_textual_merges() -> None:
     with board("diff") as run:
         press(run, "\x1b\r", "alt+enter")

@@ -13,6 +13,8 @@ from collections.abc import Iterator
 from pathlib import Path
 from urllib.parse import quote
 
+import pytest
+
 from tests.bench.ptyrun import Run
 from tests.tty.test_driver import ENV
 from tests.vt import streams
@@ -113,14 +115,15 @@ def collect(run: Run, words: str) -> bytes:
     return out
 
 
-def test_only_text_arrives(tmp_path: Path) -> None:
+@pytest.mark.parametrize("way", ["direct", "textual"])
+def test_only_text_arrives(tmp_path: Path, way: str) -> None:
     rng = random.Random(SEED)
     said = list(hostile(rng))
     rng.shuffle(said)
     together = ["".join(said[at : at + 8]) for at in range(0, len(said), 8)]  # as many as its lines show
     source, answers = tmp_path / "in", tmp_path / "out"
     source.write_text(json.dumps([together, NAMES]))
-    run = Run([sys.executable, str(APP), str(source), str(answers)], ENV, (100, 30))
+    run = Run([sys.executable, str(APP), str(source), str(answers), way], ENV, (100, 30))
     try:
         collect(run, "READY")
         run.type("g")

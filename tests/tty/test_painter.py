@@ -7,6 +7,7 @@ import random
 import pytest
 
 from hopx_tui.tty.painter import Painter
+from hopx_tui.tty.wanted import Wanted
 from hopx_tui.vt.screen import VTScreen
 from hopx_tui.vt.stream import VTStream
 from hopx_tui.vt.style import BLINK, OVERLINE, REVERSE, STRIKE, Look
@@ -29,6 +30,18 @@ def random_frame(rng: random.Random, columns: int, lines: int) -> str:
     if rng.random() < 0.1:
         out.append(f"\x1b[{rng.randint(0, 6)} q")
     return "".join(out)
+
+
+def draw_at_random(wanted: Wanted, rng: random.Random, columns: int, lines: int) -> None:
+    """What is drawn past Textual: lines that moved, and cells."""
+    if rng.random() < 0.5:
+        top, bottom = sorted((rng.randrange(lines), rng.randrange(lines)))
+        wanted.scroll(0, columns, top, bottom, rng.choice([-2, -1, 1, 2, 3]))
+    for _ in range(rng.randrange(4)):
+        style = wanted.style(f"\x1b[{rng.choice(COLOURS)}mx")
+        cells = rng.choice([["a"], ["x", " ", "│"], ["世", "", "e\u0301"], [" "] * 5])
+        if len(cells) <= columns:
+            wanted.put(rng.randrange(columns - len(cells) + 1), rng.randrange(lines), cells, [style] * len(cells))
 
 
 class Shown:
@@ -59,12 +72,12 @@ def seen(cell: str, look: Look) -> object:
 
 
 def assert_same(painter: Painter, shown: Shown) -> None:
-    assert looks(shown.screen) == looks(painter.wanted)
-    wanted, cursor = painter.wanted.cursor, shown.screen.cursor
-    assert shown.screen.cursor_visible == painter.wanted.cursor_visible
-    assert shown.screen.cursor_shape == painter.wanted.cursor_shape
-    if painter.wanted.cursor_visible:
-        assert (cursor.x, cursor.y) == (min(wanted.x, painter.wanted.columns - 1), wanted.y)
+    assert looks(shown.screen) == looks(painter.wanted.screen)
+    wanted, cursor = painter.wanted.screen.cursor, shown.screen.cursor
+    assert shown.screen.cursor_visible == painter.wanted.screen.cursor_visible
+    assert shown.screen.cursor_shape == painter.wanted.screen.cursor_shape
+    if painter.wanted.screen.cursor_visible:
+        assert (cursor.x, cursor.y) == (min(wanted.x, painter.wanted.screen.columns - 1), wanted.y)
 
 
 @pytest.mark.parametrize("size", [(80, 24), (20, 6), (3, 2), (1, 1)])
@@ -76,7 +89,8 @@ def test_random_frames(size: tuple[int, int], synchronised: bool, bce: bool) -> 
         painter, shown = Painter(*size, erases_in_colour=bce), Shown(*size)
         painter.synchronised = synchronised
         for _ in range(rng.randint(1, 8)):
-            painter.feed(random_frame(rng, *size))
+            painter.wanted.feed(random_frame(rng, *size))
+            draw_at_random(painter.wanted, rng, *size)
             if rng.random() < 0.7:  # now and then several frames become one
                 shown.take(painter.frame())
                 assert_same(painter, shown)
@@ -94,10 +108,10 @@ def log_screen(first: int) -> str:
 
 def test_a_log_scrolls_instead_of_being_written_again() -> None:
     painter, shown = Painter(80, 24), Shown(80, 24)
-    painter.feed(log_screen(0))
+    painter.wanted.feed(log_screen(0))
     shown.take(painter.frame())
     for first in (1, 3, 4, 2):  # the last one goes back down
-        painter.feed(log_screen(first))
+        painter.wanted.feed(log_screen(first))
         text = painter.frame()
         assert len(text) < 330, text
         assert "title" not in text
@@ -108,17 +122,17 @@ def test_a_log_scrolls_instead_of_being_written_again() -> None:
 
 def test_what_did_not_change_costs_nothing() -> None:
     painter = Painter(80, 24)
-    painter.feed(log_screen(0))
+    painter.wanted.feed(log_screen(0))
     painter.frame()
-    painter.feed(log_screen(0))
+    painter.wanted.feed(log_screen(0))
     assert painter.frame() == ""
-    painter.feed("\x1b[5;10HX\x1b[5;20H")
+    painter.wanted.feed("\x1b[5;10HX\x1b[5;20H")
     assert len(painter.frame()) < 40
 
 
 def test_forgetting_writes_everything_again() -> None:
     painter, shown = Painter(40, 5), Shown(40, 5)
-    painter.feed("\x1b[2;3Hhello")
+    painter.wanted.feed("\x1b[2;3Hhello")
     painter.frame()
     shown.take("\x1b[41mgarbage everywhere\x1b[5;1Hmore\x1b[?25h\x1b[3 q")
     painter.forget()
@@ -128,10 +142,10 @@ def test_forgetting_writes_everything_again() -> None:
 
 def test_another_size() -> None:
     painter = Painter(40, 5)
-    painter.feed("hello")
+    painter.wanted.feed("hello")
     painter.frame()
     painter.resize(20, 3)
-    painter.feed("\x1b[Hnew")
+    painter.wanted.feed("\x1b[Hnew")
     shown = Shown(20, 3)
     shown.take(painter.frame())
     assert_same(painter, shown)
@@ -141,16 +155,16 @@ def test_another_size() -> None:
 def test_changes_of_several_lines_come_at_once() -> None:
     painter = Painter(20, 4)
     painter.synchronised = True
-    painter.feed("\x1b[Hone\x1b[2Htwo")
+    painter.wanted.feed("\x1b[Hone\x1b[2Htwo")
     text = painter.frame()
     assert text.startswith("\x1b[?2026h")
     assert text.endswith("\x1b[?2026l")
-    painter.feed("\x1b[3Hx")
+    painter.wanted.feed("\x1b[3Hx")
     assert "2026" not in painter.frame()
 
 
 def test_the_pen_is_put_back() -> None:
     painter = Painter(20, 4)
-    painter.feed("\x1b[31;1mred\x1b[4 q")
+    painter.wanted.feed("\x1b[31;1mred\x1b[4 q")
     painter.frame()
     assert painter.leave() == "\x1b[0m\x1b[0 q"

@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import asyncio
+from collections.abc import Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass, field
 
 import pytest
@@ -310,7 +312,7 @@ async def test_the_drawn_cursor_follows_and_hides():
 
 
 @dataclass
-class CursorLog:
+class CursorOnly:
     calls: list[tuple[object, ...]] = field(default_factory=list)
 
     def show(self, owner: object, x: int, y: int, shape: int) -> None:
@@ -319,6 +321,13 @@ class CursorLog:
     def hide(self, owner: object) -> None:
         self.calls.append(("hide",))
 
+    @contextmanager
+    def frame(self) -> Iterator[bool]:
+        yield False
+
+    def draw(self, x: int, y: int, text: str) -> None:
+        raise AssertionError("outside a frame")
+
 
 class Dialog(ModalScreen[None]):
     def compose(self) -> ComposeResult:
@@ -326,8 +335,8 @@ class Dialog(ModalScreen[None]):
 
 
 async def test_the_real_cursor_is_placed_shaped_and_hidden_under_a_dialog():
-    cursor = CursorLog()
-    async with running(TerminalApp(cursor=cursor)) as (app, pilot):
+    cursor = CursorOnly()
+    async with running(TerminalApp(surface=cursor)) as (app, pilot):
         await say(app, "abc\x1b[5 q")
         await until(lambda: cursor.calls[-1] == ("show", 3, 0, 5), "shown")
         assert app.cursor_position == (3, 0)
@@ -339,6 +348,24 @@ async def test_the_real_cursor_is_placed_shaped_and_hidden_under_a_dialog():
         app.set_focus(None)
         await until(lambda: cursor.calls[-1] == ("hide",), "hidden without focus")
         await pilot.pause()
+
+
+async def test_keys_given_at_once_are_the_programs_only():
+    async with running(TerminalApp()) as (app, pilot):
+        terminal = app.terminal
+        assert terminal.type_now(events.Key("a", "a"))
+        assert not terminal.type_now(events.Key(CHORD, None))
+        await pilot.press(CHORD)
+        assert not terminal.type_now(events.Key("b", "b"))
+        await pilot.press("left_square_bracket")
+        assert terminal.scrolling
+        assert not terminal.type_now(events.Key("c", "c"))
+        terminal.leave_scroll_mode()
+        assert terminal.type_now(events.Key("d", "d"))
+        await until(lambda: app.link.typed == "ad", "keys")
+        app.link.say(FakeExit(0))
+        await until(lambda: isinstance(terminal.state, Exited), "exit")
+        assert not terminal.type_now(events.Key("enter", "\r"))
 
 
 async def test_focus_is_reported_when_asked_for():
@@ -480,3 +507,14 @@ async def test_links_are_followed_by_key_and_by_click():
         await until(lambda: len(app.of(Terminal.LinkFollowed)) == 2, "key")
         assert {message.url for message in app.of(Terminal.LinkFollowed)} == {"https://example.org/x"}
         assert app.terminal.scrolling
+
+
+async def test_a_pane_that_grows_while_history_is_in_view():
+    """Until the program's screen follows, the pane is the higher one."""
+    async with running(TerminalApp(), (40, 10)) as (app, pilot):
+        await say(app, "".join(f"line {row}\r\n" for row in range(30)))
+        app.terminal.enter_scroll_mode()
+        app.terminal.viewport.scroll(-3)
+        await pilot.resize_terminal(40, 20)
+        assert app.shown()[0].startswith("line 18")
+        await until(lambda: app.terminal.vt.lines == 20, "the screen follows")
