@@ -30,7 +30,6 @@ from hopx_tui.tty.capabilities import detect
 from hopx_tui.tty.clipboard import Clipboard
 from hopx_tui.tty.driver import DiffDriver
 from hopx_tui.tty.surface import DriverSurface
-from hopx_tui.widgets.terminal import Terminal
 
 _UNISOLATED = "unisolated_allowed"
 
@@ -195,11 +194,7 @@ class HopxApp(Front, inherit_bindings=False):
         waits = self._typed or self._typing is not None or self.message_queue_size
         if waits or not self.app_focus or self.screen.has_class("-tiny"):
             return False
-        terminal = self.focused
-        if not isinstance(terminal, Terminal) or not terminal.type_now(key):
-            return False
-        self.screen._clear_tooltip()
-        return True
+        return isinstance(self.screen, FleetScreen) and self.screen.type_now(key)
 
     async def _work_off(self, dispatch: Callable[[events.Event], Awaitable[None]]) -> None:
         """One input event after the other, each until all who may answer it have had it."""

@@ -7,6 +7,7 @@ from collections.abc import Awaitable, Callable
 from pathlib import Path
 from typing import ClassVar
 
+from textual import events
 from textual.app import ComposeResult
 from textual.binding import BindingType
 from textual.containers import Horizontal
@@ -319,6 +320,14 @@ class FleetScreen(Screen[None]):
         return [node for node in start.ancestors_with_self if isinstance(node, Widget)]
 
     # -- keys
+
+    def type_now(self, key: events.Key) -> bool:
+        """Give a key to the program in a terminal; False, and nothing done, where it is for anything else."""
+        terminal = self.focused
+        if not isinstance(terminal, Terminal) or not terminal.type_now(key):
+            return False
+        self._clear_tooltip()
+        return True
 
     def action_create(self) -> None:
         """The form, then the sandbox."""

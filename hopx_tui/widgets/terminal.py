@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping
 
 from textual import events
+from textual.geometry import Offset, Size
 from textual.reactive import reactive
 from textual.strip import Strip
 from textual.timer import Timer
@@ -313,8 +314,8 @@ class Terminal(TerminalMessages, PointerPane, can_focus=True):
         return True
 
     def _type(self, event: events.Key) -> None:
-        self._to_live_screen()
         self._send_bytes(encode_key(event.key, event.character, self.vt.modes))
+        self._to_live_screen()
 
     def on_paste(self, event: events.Paste) -> None:
         """Pasted text goes to the program."""
@@ -487,11 +488,12 @@ class Terminal(TerminalMessages, PointerPane, can_focus=True):
             paint_now(self)
 
     def _paint_directly(self) -> bool:
-        if self._direct is None or self.size != (self.vt.columns, self.vt.lines):
+        if self._direct is None:
             return False
         bare = self._scroll is None and not self.picked.active and not self.viewport.behind
         bare = bare and not self._notes.lower(None, self.state)[0]
-        return self._direct.paint(self._inks_now, bare=bare, place_cursor=self._place_cursor)
+        size = Size(self.vt.columns, self.vt.lines)
+        return self._direct.paint(self._inks_now, size, bare=bare, place_cursor=self._place_cursor)
 
     def _cursor_cell(self) -> tuple[int, int] | None:
         """The pane's cell where a cursor belongs, None where none does."""
@@ -508,13 +510,15 @@ class Terminal(TerminalMessages, PointerPane, can_focus=True):
     def _drawn_cursor(self) -> tuple[int, int] | None:
         return self._cursor_cell() if self._surface is None else None
 
-    def _place_cursor(self) -> None:
+    def _place_cursor(self, origin: Offset | None = None) -> None:
+        """`origin`: the cell where the pane begins, if that is known."""
         cell = self._cursor_cell()
         if cell is not None:
-            self.app.cursor_position = self.content_region.offset + cell
+            place = (origin or self.content_region.offset) + cell
+            self.app.cursor_position = place
             if self._surface is not None:
                 shape = 0 if self._scroll is not None else self.vt.cursor_shape
-                self._surface.show(self, *self.app.cursor_position, shape)
+                self._surface.show(self, *place, shape)
         elif self._surface is not None:
             self._surface.hide(self)
 

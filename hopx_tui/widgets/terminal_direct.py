@@ -7,9 +7,11 @@ after a key. Textual is told that its own copy of these lines is old, so what it
 from __future__ import annotations
 
 from collections.abc import Callable
+from typing import Any
 
 from rich.segment import Segment
-from textual.geometry import Offset, Region
+from textual.geometry import Offset, Region, Size
+from textual.screen import Screen
 from textual.strip import Strip
 from textual.widget import Widget
 
@@ -38,8 +40,9 @@ class DirectPaint:
         self._widget = widget
         self._canvas = canvas
         self._surface = surface
+        self._screen: Screen[Any] | None = None
         self._arranged: object = None
-        self._origin: Offset | None = None
+        self._place: Region | None = None
         self._book: StyleBook | None = None
         self._styles: dict[Style, Style | None] = {}
 
@@ -47,16 +50,16 @@ class DirectPaint:
         """The theme is another one."""
         self._arranged = self._book = None
 
-    def paint(self, inks: Inks, *, bare: bool, place_cursor: Callable[[], None]) -> bool:
+    def paint(self, inks: Inks, size: Size, *, bare: bool, place_cursor: Callable[[Offset], None]) -> bool:
         """Draw what changed, all in one frame with the cursor; False: nothing was done, Textual must.
 
-        `bare`: nothing lies over the emulator's rows, and all of them are in view.
+        `size`: of the emulator's screen; `bare`: nothing lies over its rows, and all of them are in view.
         """
-        origin = self._uncovered()
-        if origin is None:
+        place = self._uncovered()
+        if place is None or place.size != size:
             return False
         widget, canvas = self._widget, self._canvas
-        width, height = widget.size
+        origin, (width, height) = place.offset, size
         regions: list[Region] = []
         with self._surface.frame() as sheet:
             if sheet is None:
@@ -74,7 +77,7 @@ class DirectPaint:
                         sheet.draw(origin.x, origin.y + y, self._text(widget.render_line(y)))
                     else:
                         canvas.painted(y, row)
-            place_cursor()
+            place_cursor(origin)
         widget._styles_cache.set_dirty(*regions, *changed)
         return True
 
@@ -105,27 +108,28 @@ class DirectPaint:
             strip = strip.apply_filter(each, background)
         return strip.render(widget.app.console)
 
-    def _uncovered(self) -> Offset | None:
-        """The cell of the screen where the pane begins; None while another widget or screen may lie over it."""
-        widget = self._widget
-        screen = widget.screen
-        if not screen.is_current or screen._layout_required or widget.app._batch_count:
+    def _uncovered(self) -> Region | None:
+        """The cells of the screen that are the pane's; None while another widget or screen may lie over it."""
+        screen = self._screen
+        if screen is None:
+            screen = self._screen = self._widget.screen
+        if not screen.is_active or screen._layout_required or screen.app._batch_count:
             return None
         arranged = screen._compositor.visible_widgets
         if arranged is not self._arranged:
-            self._arranged, self._origin = arranged, _top(widget, arranged)
-        return self._origin
+            self._arranged, self._place = arranged, _place(self._widget, arranged)
+        return self._place
 
 
-def _top(widget: Widget, arranged: dict[Widget, tuple[Region, Region]]) -> Offset | None:
-    """Where the widget's content begins if all of it can be seen and nothing changes its colours."""
+def _place(widget: Widget, arranged: dict[Widget, tuple[Region, Region]]) -> Region | None:
+    """Where the widget's content is, if all of it can be seen and nothing changes its colours."""
     content = widget.content_region
     tinted = any(isinstance(node, Widget) and node.styles.tint.a for node in widget.ancestors_with_self)
     if widget.opacity != 1.0 or widget.styles.text_opacity != 1.0 or tinted:
         return None
     for other, (region, clip) in arranged.items():  # the topmost first
         if other is widget:
-            return content.offset if clip.contains_region(content) else None
+            return content if clip.contains_region(content) else None
         if region.overlaps(content):
             return None
     return None

@@ -20,6 +20,8 @@ UNSENT_CHARACTERS = 4 * 1024 * 1024
 # A key press needs several turns of the event loop from the input thread to the link. Giving it that many
 # between two slices costs microseconds when nothing waits and saves whole slices when something does.
 TURNS_BETWEEN_SLICES = 4
+AT_ONCE_CHARACTERS = 1024
+"""What is parsed without waking the task for it: the echo of a key."""
 
 
 class Pump:
@@ -138,9 +140,14 @@ class Pump:
                 data = data[known:]
             if self._tap is not None:
                 self._tap(data)
+            at_once = not self._pending and len(data) <= AT_ONCE_CHARACTERS
             self._pending.extend(_pieces(data))
             self._pending_size += len(data)
-            self._changed.set()
+            if at_once:
+                self._slice()
+                await asyncio.sleep(0)
+            else:
+                self._changed.set()
             if self._pending_size >= PENDING_CHARACTERS:
                 self._room.clear()
 

@@ -10,6 +10,7 @@ from typing import Any
 
 import pytest
 from textual._compositor import Compositor, CompositorUpdate
+from textual._context import visible_screen_stack
 from textual._styles_cache import StylesCache
 from textual.app import ComposeResult
 from textual.containers import Horizontal, Vertical
@@ -92,6 +93,7 @@ class PaneApp(TerminalApp):
         screen = VTScreen(*SIZE, history_rows=0, styles=self.surface.wanted.screen.styles)
         stream = VTStream(screen)
         stream.feed_text("\x1b[?7l")
+        visible_screen_stack.set(self._background_screens)
         for y, strip in enumerate(self.screen._compositor.render_strips(self.size)):
             stream.feed_text(f"\x1b[{y + 1};1H{strip.render(self.console)}")
         return screen
@@ -152,6 +154,8 @@ async def disturb(app: PaneApp, pilot: Pilot[None], rng: random.Random) -> None:
         case _:
             await app.push_screen(Dialog())
             await say(app, "\r\nunder a dialog")
+            await pilot.pause()
+            assert_same(app, "under a dialog")
             app.pop_screen()
 
 
@@ -194,6 +198,20 @@ async def test_lines_that_only_moved_are_not_drawn_again(monkeypatch: pytest.Mon
         lines.clear()
         await say(app, "\x1b[H\x1bM")
         assert lines == [1]
+
+
+async def test_nothing_is_drawn_over_a_dialog():
+    app = PaneApp("")
+    async with running(app, SIZE) as (_, pilot):
+        await pilot.pause()
+        await say(app, "hello")
+        before = app.surface.drawn
+        assert before
+        await app.push_screen(Dialog())
+        await say(app, "under it")
+        await pilot.pause()
+        assert app.surface.drawn == before
+        assert_same(app, "under a dialog")
 
 
 async def test_textual_draws_where_nothing_else_can():
