@@ -6,6 +6,7 @@ Textual rewrites whole lines with a full set of attributes each; over a slow lin
 from __future__ import annotations
 
 from collections import Counter
+from typing import NamedTuple
 
 from hopx_tui.tty.pen import Pen
 from hopx_tui.tty.wanted import Line, Wanted, is_plain
@@ -16,7 +17,28 @@ __all__ = ["Painter"]
 _GAP = 3  # cells that are cheaper to write again than to jump over
 _ERASE_FROM = 12  # blanks inside a line that are cheaper to erase and jump over
 _CLEAR_FROM = 4  # blanks at a line's end that are cheaper to erase than to write
+_TWO_ROUNDS_FROM = 400  # characters of a frame that are worth a second try
+_TWO_ROUNDS_SHARE = 6  # of which one part in so many goes into one style
 _SCROLL_ROWS = 3  # lines that must be saved for a scroll to be worth its bytes
+
+
+class _Stroke(NamedTuple):
+    """Neighbouring cells of one line that are written in one style."""
+
+    y: int
+    start: int
+    stop: int
+    style: Style
+    line: Line
+    blank: bool
+    """Nothing but blanks: any style of their background does."""
+    erases: bool = False
+    """They are erased, up to the end of the line."""
+
+    def suits(self, style: Style) -> bool:
+        """Whether it can be written in that style."""
+        own = self.style
+        return own is style or (self.blank and own.bg == style.bg and is_plain(style) and is_plain(own))
 
 
 class Painter:
@@ -64,10 +86,13 @@ class Painter:
         out: list[str] = []
         if len(changed) > _SCROLL_ROWS:
             self._scroll(changed, out)
-        written = sum([self._line(y, line, out) for y, line in changed.items()])
+        strokes = [stroke for y, line in changed.items() for stroke in self._strokes(y, line)]
+        if strokes:
+            self._hide(out)
+            self._write(strokes, out)
         self._cursor(out)
         text = "".join(out)
-        if written > 1 and self.synchronised:
+        if strokes and strokes[0].y != strokes[-1].y and self.synchronised:
             return f"\x1b[?2026h{text}\x1b[?2026l"
         return text
 
@@ -129,30 +154,76 @@ class Painter:
 
     # -- writing
 
-    def _line(self, y: int, wanted: Line, out: list[str]) -> bool:
-        """Write the cells of one line that differ; whether there were any."""
+    def _strokes(self, y: int, wanted: Line) -> list[_Stroke]:
+        """What is to be written of one line: the cells that differ, cut where their style changes."""
         shown = self._shown[y]
         self._shown[y] = wanted
-        if shown is None:
-            spans = [(0, len(wanted.cells))]
-        else:
-            spans = _spans(shown, wanted)
-            if not spans:
-                return False
+        spans = [(0, self._columns)] if shown is None else _spans(shown, wanted)
+        if not spans:
+            return []
+        cells, styles = wanted.cells, wanted.styles
         end = self._blank_from(wanted)
-        self._hide(out)
+        strokes: list[_Stroke] = []
         for start, stop in spans:
-            erase = stop == len(wanted.cells) and stop - max(start, end) >= _CLEAR_FROM
-            if erase:
+            erased = stop
+            if stop == self._columns and stop - max(start, end) >= _CLEAR_FROM:
                 stop = max(start, end)
-            if stop > start:
-                self._move(start, y, out)
-                self._write(wanted, start, stop, y, out)
-            if erase:
-                self._move(stop, y, out)
-                out.append(self._pen.to(self._for_blank(wanted.styles[-1])))
+            at = start
+            while at < stop:
+                begin, style = at, styles[at]
+                blank = cells[at] == " "
+                if blank:
+                    # Blanks may take the style of the text behind them, if it has their background.
+                    while at < stop and cells[at] == " " and styles[at] is style:
+                        at += 1
+                    if at < stop and is_plain(style) and styles[at].erase is style and is_plain(styles[at]):
+                        style, blank = styles[at], False
+                plain = style.erase if is_plain(style) else style
+                while at < stop and (styles[at] is style or (styles[at] is plain and cells[at] == " ")):
+                    blank = blank and cells[at] == " "
+                    at += 1
+                strokes.append(_Stroke(y, begin, at, style, wanted, blank=blank))
+            if erased > stop:
+                strokes.append(_Stroke(y, stop, erased, styles[-1], wanted, blank=True, erases=True))
+        return strokes
+
+    def _write(self, strokes: list[_Stroke], out: list[str]) -> None:
+        """Line after line; or in two rounds, first all of one style that is changed back to again and again (in true
+        colour that is long to spell), where this is shorter.
+        """
+        before = self._pen.style, self._place
+        text, spent = self._written(strokes)
+        if spent and len(text) > _TWO_ROUNDS_FROM:
+            style, count = spent.most_common(1)[0]
+            if count * _TWO_ROUNDS_SHARE > len(text):
+                after = self._pen.style, self._place
+                self._pen.style, self._place = before
+                two, _ = self._written(sorted(strokes, key=lambda stroke: not stroke.suits(style)))
+                if len(two) < len(text):
+                    text = two
+                else:
+                    self._pen.style, self._place = after
+        out.append(text)
+
+    def _written(self, strokes: list[_Stroke]) -> tuple[str, Counter[Style]]:
+        """The strokes in this order, and the bytes that went into changing to each style."""
+        out: list[str] = []
+        spent: Counter[Style] = Counter()
+        for y, start, stop, style, line, blank, erases in strokes:
+            self._move(start, y, out)
+            if blank:
+                style = self._for_blank(style)
+            turn = self._pen.to(style)
+            if turn:
+                out.append(turn)
+                spent[style] += len(turn)
+            if erases:
                 out.append("\x1b[K")
-        return True
+                continue
+            self._text(line.cells, start, stop, y, style, out)
+            if stop >= self._columns:
+                self._place = None  # past the last column terminals differ
+        return "".join(out), spent
 
     def _blank_from(self, line: Line) -> int:
         """The column from which the line can be erased to its end."""
@@ -163,21 +234,6 @@ class Painter:
         while end and cells[end - 1] == " " and styles[end - 1] is style:
             end -= 1
         return end
-
-    def _write(self, line: Line, start: int, stop: int, y: int, out: list[str]) -> None:
-        cells, styles = line.cells, line.styles
-        at = start
-        while at < stop:
-            style = self._for_blank(styles[at]) if cells[at] == " " else styles[at]
-            blank = style.erase if is_plain(style) else style
-            end = at + 1
-            while end < stop and (styles[end] is style or (styles[end] is blank and cells[end] == " ")):
-                end += 1
-            out.append(self._pen.to(style))
-            self._text(cells, at, end, y, style, out)
-            at = end
-        if stop >= len(cells):
-            self._place = None  # past the last column terminals differ
 
     def _for_blank(self, style: Style) -> Style:
         """The nearest to the current pen with which blanks look as in this style: their background says it all."""

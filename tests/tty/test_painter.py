@@ -6,6 +6,7 @@ import random
 
 import pytest
 
+from hopx_tui.tty import painter as painter_module
 from hopx_tui.tty.painter import Painter
 from hopx_tui.tty.wanted import Wanted
 from hopx_tui.vt.screen import VTScreen
@@ -83,7 +84,11 @@ def assert_same(painter: Painter, shown: Shown) -> None:
 @pytest.mark.parametrize("size", [(80, 24), (20, 6), (3, 2), (1, 1)])
 @pytest.mark.parametrize("synchronised", [True, False])
 @pytest.mark.parametrize("bce", [True, False])
-def test_random_frames(size: tuple[int, int], synchronised: bool, bce: bool) -> None:
+@pytest.mark.parametrize("second_try", [400, 0])
+def test_random_frames(
+    size: tuple[int, int], synchronised: bool, bce: bool, second_try: int, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(painter_module, "_TWO_ROUNDS_FROM", second_try)
     for seed in range(25):
         rng = random.Random(seed)
         painter, shown = Painter(*size, erases_in_colour=bce), Shown(*size)
@@ -168,3 +173,23 @@ def test_the_pen_is_put_back() -> None:
     painter.wanted.feed("\x1b[31;1mred\x1b[4 q")
     painter.frame()
     assert painter.leave() == "\x1b[0m\x1b[0 q"
+
+
+def test_a_frame_that_changes_back_and_forth_is_written_in_two_rounds(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Small coloured cells that move over a background in true colour."""
+    lengths = []
+    for second_try in (1_000_000, 400):
+        monkeypatch.setattr(painter_module, "_TWO_ROUNDS_FROM", second_try)
+        painter, shown = Painter(80, 24), Shown(80, 24)
+        base = "\x1b[0;38;2;1;2;3;48;2;9;8;7m"
+        painter.wanted.feed(f"{base}\x1b[2J")
+        shown.take(painter.frame())
+        for step in range(3):
+            for y in range(24):
+                place, colour = f"\x1b[{y + 1};{(step + y * 7) % 60 + 1}H{base}", f"\x1b[48;5;{17 + y}m"
+                painter.wanted.feed(f"{place}    {colour}01{base}  ")
+            frame = painter.frame()
+            shown.take(frame)
+            assert_same(painter, shown)
+        lengths.append(len(frame))
+    assert lengths[1] < lengths[0] * 0.9

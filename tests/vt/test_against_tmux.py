@@ -162,18 +162,24 @@ def test_random_streams_around_a_resize_of_the_alternate_screen(pane):
             raise
 
 
-def test_lines_flow_alike_when_the_width_changes(pane):
-    """The rows from the cursor upwards: how many stay on the screen is each terminal's own choice."""
+@pytest.mark.parametrize("words", [("ab", "yy", "-", "x y"), ("ab", "日本", "é", "x 語")], ids=["narrow", "wide"])
+def test_lines_flow_alike_when_the_width_changes(pane, words):
+    """The rows from the cursor upwards: how many stay on the screen is each terminal's own choice.
+
+    With wide characters tmux 3.3 puts the cursor into the text now and then, far from the prompt that was typed last:
+    so with them there is one resize each.
+    """
+    wide, astray = "日本" in words, 0
     for seed in range(RESIZED):
         rng = random.Random(seed)
         size = rng.choice(SIZES)
         core = make(size)
         pane.begin(size)
-        for _ in range(rng.randint(1, 4)):
+        for _ in range(1 if wide else rng.randint(1, 4)):
             text = ""
             for _ in range(rng.randint(1, 8)):
-                words = "".join(rng.choices(("ab", "yy", "-", "x y"), k=rng.choice((0, 3, 8, rng.randint(0, 60)))))
-                text += f"\x1b[{rng.choice((31, 1, 4, 7, 0))}m{words}\x1b[m\r\n"
+                line = "".join(rng.choices(words, k=rng.choice((0, 3, 8, rng.randint(0, 60)))))
+                text += f"\x1b[{rng.choice((31, 1, 4, 7, 0))}m{line}\x1b[m\r\n"
             for data in (text.encode(), b"$ ls"):
                 core.feed(data)
                 pane.feed(data)
@@ -182,9 +188,15 @@ def test_lines_flow_alike_when_the_width_changes(pane):
             pane.resize(other)
         check(core.screen, core.stream)
         ours, theirs = picture(core), pane.picture()
+        assert ours.text[ours.cursor[0]][: ours.cursor[1]] == "$ ls"
+        if theirs.text[theirs.cursor[0]] != "$ ls":
+            astray += 1
+            last = max(y for y, text in enumerate(theirs.text) if text == "$ ls")
+            theirs.cursor = last, ours.cursor[1]
         count = min(ours.cursor[0], theirs.cursor[0]) + 1
         assert ours.cursor[1] == theirs.cursor[1]
         assert above(ours, count) == above(theirs, count), f"stream {seed}"
+    assert astray <= (RESIZED // 5 if wide else 0)
 
 
 def above(shown: Picture, count: int) -> list[list[Cell]]:
