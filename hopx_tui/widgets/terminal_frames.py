@@ -13,7 +13,6 @@ __all__ = ["FramePacer", "paint_now"]
 BOOST_SECONDS = 0.150
 BOOSTED_FRAMES = 4
 """How many frames after a key come at once: the first output after it may be somebody else's."""
-BOOSTED_SPACING = 0.001
 HOLD_SECONDS = 0.150
 
 
@@ -62,8 +61,7 @@ class FramePacer:
         self._held_since = None
         spacing = 1 / self.fps
         if self._boosted and now <= self._boost_until:
-            # The first frame comes whatever was shown a moment ago, the others almost.
-            spacing = 0.0 if self._boosted == BOOSTED_FRAMES else min(spacing, BOOSTED_SPACING)
+            spacing = 0.0
         due_at = self._painted_at + spacing
         if due_at <= now:
             self._show()
