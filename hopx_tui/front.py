@@ -8,13 +8,15 @@ import signal
 import traceback
 from typing import Any
 
+from rich.terminal_theme import TerminalTheme
 from textual import events
 from textual.app import App
+from textual.color import Color
 
 from hopx_tui.format import printable
 from hopx_tui.preferences import Preferences
 from hopx_tui.settings import Settings
-from hopx_tui.theme import ANSI_THEME, THEMES, start_theme
+from hopx_tui.theme import ANSI_THEME, DARK_PALETTE, LIGHT_PALETTE, THEMES, start_theme
 from hopx_tui.tty.driver import DiffDriver
 
 __all__ = ["Front"]
@@ -50,6 +52,7 @@ class Front(App[None], inherit_bindings=False):
                 asyncio.get_running_loop().add_signal_handler(number, self.exit)
         for theme in THEMES:
             self.register_theme(theme)
+        self.ansi_theme_dark, self.ansi_theme_light = _palette(DARK_PALETTE), _palette(LIGHT_PALETTE)
         self.theme = self._start_theme
 
     def notify(self, message: str, **options: Any) -> None:
@@ -81,3 +84,9 @@ class Front(App[None], inherit_bindings=False):
         """As above, for errors that know how to draw themselves."""
         self.crash = traceback.format_exc()
         self._close_messages_no_wait()
+
+
+def _palette(colours: tuple[str, ...]) -> TerminalTheme:
+    """Textual's form of a palette; it asks for grounds too, which ours come without."""
+    rgb = [Color.parse(colour).rgb for colour in colours]
+    return TerminalTheme(rgb[0], rgb[7], rgb[:8], rgb[8:])

@@ -315,6 +315,17 @@ ANSI = Theme(
 
 THEMES: tuple[Theme, ...] = (NIGHT, EMBER, PAPER, ANSI)
 
+# What a program in a terminal means by the sixteen colours, on our grounds: the hues that every terminal gives them, so
+# that mc is blue here as well, each readable as text, and as a ground for black or white text.
+DARK_PALETTE = (
+    "#14171c", "#cd4a4a", "#57a857", "#c9a13b", "#2f74d0", "#b065c8", "#35a3b3", "#d3d8e0",
+    "#737c8a", "#f07878", "#8fd48a", "#efcf7a", "#6aa8f5", "#d69ae6", "#76d4df", "#ffffff",
+)  # fmt: skip
+LIGHT_PALETTE = (
+    "#1c1c1c", "#b3261e", "#2e7d32", "#8a6400", "#1f57b5", "#8e3aa8", "#0f7480", "#d0ccc2",
+    "#77726a", "#cc3b33", "#3f9142", "#a97c00", "#3a74d6", "#a653c0", "#16899a", "#ffffff",
+)  # fmt: skip
+
 
 def start_theme(wanted: str | None, term: str) -> str:
     """The theme that was asked for, else one that the terminal (its TERM) can show."""

@@ -45,7 +45,7 @@ TABLE = {
     "widgets": layer("textual rich", "vt format theme"),
     "panes": layer("textual rich", "widgets live api.models api.errors format theme"),
     "screens": layer("textual rich", "panes widgets live api theme format"),
-    "app": layer("textual", "screens live api settings theme tty format"),
+    "app": layer("textual rich.terminal_theme", "screens live api settings theme tty format"),
     "attach": layer("", "api tty"),
     "cli": layer("*", "settings format engine_process theme api live vt tty widgets panes screens app attach"),
     "__main__": layer("", "cli"),

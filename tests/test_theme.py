@@ -6,10 +6,15 @@ import pytest
 from rich.color import Color as RichColor
 from rich.color import ColorSystem
 from textual.color import Color
+from textual.theme import Theme
 
 from hopx_tui.theme import (
     ANSI,
+    DARK_PALETTE,
     DEFAULT_THEME,
+    LIGHT_PALETTE,
+    NIGHT,
+    PAPER,
     ROLES,
     THEMES,
     VARIABLE_DEFAULTS,
@@ -113,3 +118,17 @@ def test_sources_and_levels():
 )
 def test_the_theme_to_begin_with(wanted, term, theme):
     assert start_theme(wanted, term) == theme
+
+
+@pytest.mark.parametrize(("palette", "ground"), [(DARK_PALETTE, NIGHT), (LIGHT_PALETTE, PAPER)])
+def test_a_programs_sixteen_colours_keep_their_hues_and_can_be_read(palette: tuple[str, ...], ground: Theme) -> None:
+    assert ground.background is not None
+    background = Color.parse(ground.background)
+    colours = [Color.parse(colour) for colour in palette]
+    for index, hue in ((1, 0), (2, 1), (4, 2)):
+        for colour in (colours[index], colours[index + 8]):
+            assert max(range(3), key=lambda part, rgb=colour.rgb: rgb[part]) == hue
+    for colour in (*colours[1:7], *colours[8:15]):
+        assert contrast(colour, background) > 2.5
+    for colour in colours[1:7]:  # as a ground of black or white text, whichever programs put there
+        assert max(contrast(colour, colours[0]), contrast(colour, colours[15])) > 3.5

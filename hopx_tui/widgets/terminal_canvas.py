@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from collections.abc import Mapping
+from dataclasses import dataclass, field
 
 from rich.style import Style as RichStyle
+from rich.terminal_theme import TerminalTheme
 from textual.geometry import Region
 from textual.strip import Strip
 from textual.widget import Widget
@@ -36,6 +38,8 @@ class Inks:
     match: RichStyle
     current_match: RichStyle
     fine_underlines: bool = False
+    palette: Mapping[int, tuple[int, int, int]] = field(default_factory=dict)
+    """What the sixteen colours are; without them they are the person's terminal's own."""
 
     @classmethod
     def of(cls, widget: Widget) -> Inks:
@@ -49,10 +53,12 @@ class Inks:
             match=style("terminal--match"),
             current_match=style("terminal--current-match"),
             fine_underlines=widget.app.console.color_system == "truecolor",
+            palette={} if widget.app.native_ansi_color else dict(enumerate(_sixteen(widget.app.ansi_theme))),
         )
 
     def tell(self, colours: Colours) -> None:
-        """Let programs that ask learn the real default colours (so that vim knows dark from light)."""
+        """Let programs that ask learn the real colours (so that vim knows dark from light)."""
+        colours.palette = self.palette
         for name, colour in (("foreground", self.base.color), ("background", self.base.bgcolor)):
             if colour is not None and colour.triplet is not None:
                 setattr(colours, name, tuple(colour.triplet))
@@ -206,6 +212,11 @@ class Canvas:
         for row in self._painted:
             if row is not None and id(row) not in shown:
                 row.paint = None
+
+
+def _sixteen(theme: TerminalTheme) -> list[tuple[int, int, int]]:
+    """The colours by their numbers."""
+    return [tuple(theme.ansi_colors[number]) for number in range(16)]  # type: ignore[misc]
 
 
 def _runs(lines: list[int], width: int) -> list[Region]:

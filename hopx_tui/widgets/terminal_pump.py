@@ -7,6 +7,7 @@ import time
 from collections import deque
 from collections.abc import Awaitable, Callable
 
+from hopx_tui.vt.reports import Title
 from hopx_tui.vt.screen import VTScreen
 from hopx_tui.vt.stream import VTStream
 from hopx_tui.widgets.terminal_link import LinkExit, LinkRole, TtyLink
@@ -57,6 +58,7 @@ class Pump:
         self._on_role = on_role
         self._tap_room = room
         self._known = 0
+        self._replayed = 0
         self._clock = clock
         self._pending: deque[str] = deque()
         self._pending_size = 0
@@ -131,6 +133,7 @@ class Pump:
                 known = self._on_role(data)
                 if data.position >= 0:
                     self._known = known
+                    self._replayed = data.characters - known
                 continue
             if not isinstance(data, str):
                 return data
@@ -169,7 +172,10 @@ class Pump:
     def _slice(self) -> None:
         until = self._clock() + SLICE_SECONDS
         while self._pending:
+            replayed = self._replayed > 0
             self._stream.feed_text(self._next_piece())
+            if replayed:
+                self._forget_what_was_asked()
             if self._clock() >= until:
                 break
         if self._pending_size < PENDING_CHARACTERS:
@@ -179,8 +185,24 @@ class Pump:
             self.send(replies.decode("utf-8", "replace"))
         self._on_output()
 
+    def _forget_what_was_asked(self) -> None:
+        """Nobody waits for answers to what a replay asks: they would be typed at whatever listens now. What it rang or
+        copied was long ago.
+        """
+        self._screen.take_replies()
+        titles = [event for event in self._screen.take_events() if isinstance(event, Title)]
+        self._screen.events.extend(titles)
+
     def _next_piece(self) -> str:
-        """At most 16 KB from the front: small messages are joined."""
+        """At most 16 KB from the front: small messages are joined, a replay's not with those after it."""
+        if self._replayed:
+            piece = self._pending.popleft()
+            if len(piece) > self._replayed:
+                self._pending.appendleft(piece[self._replayed :])
+                piece = piece[: self._replayed]
+            self._replayed -= len(piece)
+            self._pending_size -= len(piece)
+            return piece
         pieces = [self._pending.popleft()]
         size = len(pieces[0])
         while self._pending and size + len(self._pending[0]) <= PIECE_CHARACTERS:

@@ -518,3 +518,10 @@ async def test_a_pane_that_grows_while_history_is_in_view():
         await pilot.resize_terminal(40, 20)
         assert app.shown()[0].startswith("line 18")
         await until(lambda: app.terminal.vt.lines == 20, "the screen follows")
+
+
+async def test_a_program_that_asks_learns_the_sixteen_colours():
+    async with running(TerminalApp()) as (app, _):
+        await say(app, "\x1b]4;4;?\x07")
+        blue = app.ansi_theme.ansi_colors[4]
+        await until(lambda: "rgb:" + "/".join(f"{part * 257:04x}" for part in blue) in app.link.typed, "an answer")

@@ -6,11 +6,13 @@ import asyncio
 
 import pytest
 
+from hopx_tui.vt.reports import Bell, Title
 from hopx_tui.vt.screen import VTScreen
 from hopx_tui.vt.stream import VTStream
 from hopx_tui.widgets.terminal_link import LinkLost
 from hopx_tui.widgets.terminal_pump import PENDING_CHARACTERS, PIECE_CHARACTERS, Pump
 from tests.widgets.terminal_app import FakeExit, FakeLink, until
+from tests.widgets.test_terminal_session import Role
 
 
 class FloodLink(FakeLink):
@@ -124,6 +126,24 @@ async def test_what_can_be_sent_at_once_is_and_never_before_what_waits():
     await until(lambda: len(log) == 3)
     pump.send("d")
     assert log == ["a", "b", "c", "d"]
+    link.say(FakeExit(0))
+    await task
+
+
+async def test_what_a_replay_asks_is_not_answered():
+    """The program that asked is gone, and a shell would take the answers for typed text."""
+    link = FakeLink(80, 24)
+    replay = "\x1b[c\x1b[6n\x1b]10;?\x07\x07\x1b]52;c;YWJj\x07\x1b]0;a title\x07old $ "
+    pump, screen, _ = build(link)
+    task = asyncio.create_task(pump.run())
+    link.say(Role(created=False, position=len(replay), characters=len(replay)))
+    link.say(replay[:10])
+    link.say(replay[10:] + "\x1b[5n\x07")
+    await until(lambda: link.typed)
+    assert link.typed == "\x1b[0n"
+    assert screen.take_events() == [Title("a title"), Bell()]
+    link.say("\x1b[6n")
+    await until(lambda: link.typed == "\x1b[0n\x1b[1;7R")
     link.say(FakeExit(0))
     await task
 
