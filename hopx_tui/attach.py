@@ -12,7 +12,7 @@ from hopx_tui.api.agent import Agent
 from hopx_tui.api.control import ControlPlane
 from hopx_tui.api.errors import ApiError
 from hopx_tui.api.sockets import PtyExit, PtyLink, PtyRole
-from hopx_tui.tty.attach import Attached, Follower, plain_again, window_size
+from hopx_tui.tty.attach import Attached, Follower, drawn, plain_again, window_size
 
 __all__ = ["attach"]
 
@@ -164,11 +164,22 @@ async def _run(link: PtyLink, say: Callable[[str], None], way_back: str | None) 
 
 
 async def _show(link: PtyLink, attached: Attached, follower: Follower) -> PtyExit:
+    """Show what comes. Of a replay the picture: the terminal would answer what programs asked it then, and the answers
+    be typed at whatever listens now.
+    """
+    replayed = 0
     while True:
         await attached.room()
         told = await link.read()
         if isinstance(told, PtyExit):
             return told
-        if not isinstance(told, PtyRole):
+        if isinstance(told, PtyRole):
+            replayed = max(0, told.characters) if told.position >= 0 else replayed
+            continue
+        follower.feed(told)
+        if replayed <= 0:
             attached.show(told)
-            follower.feed(told)
+            continue
+        replayed -= len(told)
+        if replayed <= 0:
+            attached.show("\x1b[2J" + drawn(follower.screen))

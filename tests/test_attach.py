@@ -10,7 +10,11 @@ import pytest
 
 from hopx_tui import attach as module
 from hopx_tui.api.errors import Unreachable
+from hopx_tui.api.sockets import PtyExit, PtyRole
 from hopx_tui.attach import FAILED, Typed, attach
+from hopx_tui.tty.attach import Follower
+from hopx_tui.vt.screen import VTScreen
+from hopx_tui.vt.stream import VTStream
 from tests.fake_cloud import FakeCloud
 
 
@@ -106,3 +110,38 @@ async def test_what_is_typed_at_a_far_side_that_does_not_read(
         while len(link.got) < 4:
             await asyncio.sleep(0)
     task.cancel()
+
+
+class Replaying:
+    """A link to a shell in which something was written before."""
+
+    def __init__(self, *says: object) -> None:
+        self._says = iter(says)
+
+    async def read(self) -> object:
+        return next(self._says)
+
+
+class Shown(list[str]):
+    """The person's terminal."""
+
+    show = list.append
+
+    async def room(self) -> None:
+        pass
+
+
+async def test_of_a_replay_the_picture_is_shown() -> None:
+    """The terminal would answer what was asked in it, and the shell take the answers for typed text."""
+    replay = ["one\r\n\x1b[c\x1b[6n\x1b]52;c;YWJj\x07", "\x1b]10;?\x07\x1b[31mtwo\x1b[m $ "]
+    role = PtyRole(True, position=100, characters=sum(map(len, replay)))
+    link: Any = Replaying(role, *replay, "live\x1b[6n", PtyRole(False), "more", PtyExit(3))
+    shown: Any = Shown()
+    follower = Follower(40, 10)
+    assert await module._show(link, shown, follower) == PtyExit(3)
+    assert shown[1:] == ["live\x1b[6n", "more"]
+    screen = VTScreen(40, 10)
+    VTStream(screen).feed_text(shown[0])
+    assert [line.rstrip() for line in screen.display[:2]] == ["one", "two $"]
+    assert not screen.take_replies()
+    assert not screen.take_events()
