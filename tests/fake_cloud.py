@@ -107,10 +107,14 @@ class FakeCloud:
             await sandbox.hang_up()
         for runner in self._runners:
             server = runner.server
+            for site in list(runner.sites):
+                await site.stop()
+            await asyncio.sleep(0.02)  # a connection that was accepted with the end gets its handler only now
             await runner.cleanup()
-            for _ in range(3 if server is not None else 0):
-                await asyncio.sleep(0.005)  # a connection that was accepted with the end gets its handler only now
+            for _ in range(5 if server is not None else 0):
+                await asyncio.sleep(0.005)
                 await server.shutdown(0.1)
+            await asyncio.sleep(0)
         if self._directory:
             shutil.rmtree(self._directory, ignore_errors=True)
 

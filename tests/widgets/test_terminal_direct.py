@@ -19,11 +19,11 @@ from textual.screen import ModalScreen, Screen
 from textual.widgets import Label, Static
 
 from hopx_tui.theme import THEMES
+from hopx_tui.tty.painter import Painter
 from hopx_tui.tty.wanted import Wanted
 from hopx_tui.vt.screen import VTScreen
 from hopx_tui.vt.stream import VTStream
-from hopx_tui.vt.style import StyleTable
-from tests.tty.test_painter import looks
+from tests.tty.test_painter import Shown, looks
 from tests.vt import streams
 from tests.widgets.terminal_app import TerminalApp, running, say
 
@@ -35,9 +35,17 @@ class FakeSurface:
     """A terminal that shows what Textual writes and what is drawn past it; `drawn` counts the latter's frames."""
 
     def __init__(self) -> None:
-        self.wanted = Wanted(*SIZE, StyleTable())
+        self.painter = Painter(*SIZE)
+        self.wanted = self.painter.wanted
+        self.terminal = Shown(*SIZE)
         self.drawn = 0
         self.off = False
+        self._rng = random.Random(1)
+
+    def paint(self, *, now: bool = False) -> None:
+        """What the driver does after each frame, if the terminal has taken the one before."""
+        if now or self._rng.random() < 0.6:
+            self.terminal.take(self.painter.frame())
 
     def show(self, owner: object, x: int, y: int, shape: int) -> None:
         pass
@@ -49,6 +57,7 @@ class FakeSurface:
     def frame(self) -> Iterator[Wanted | None]:
         self.drawn += not self.off
         yield None if self.off else self.wanted
+        self.paint()
 
 
 class Dialog(ModalScreen[None]):
@@ -86,6 +95,7 @@ class PaneApp(TerminalApp):
         """Tests have no driver: what would go to it is shown here."""
         if isinstance(renderable, CompositorUpdate):
             self.surface.wanted.feed(renderable.render_segments(self.console))
+            self.surface.paint()
         super()._display(screen, renderable)
 
     def whole(self) -> VTScreen:
@@ -101,6 +111,8 @@ class PaneApp(TerminalApp):
 
 def assert_same(app: PaneApp, when: str) -> None:
     drawn, whole = looks(app.surface.wanted.screen), looks(app.whole())
+    app.surface.paint(now=True)
+    assert looks(app.surface.terminal.screen) == drawn, when
     for y, (ours, theirs) in enumerate(zip(drawn, whole, strict=True)):
         for x, (cell, other) in enumerate(zip(ours, theirs, strict=True)):
             assert cell == other, f"{when}: column {x} of line {y}, at {app.terminal.content_region}"
