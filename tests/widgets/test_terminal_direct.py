@@ -172,7 +172,7 @@ async def disturb(app: PaneApp, pilot: Pilot[None], rng: random.Random) -> None:
 
 
 @pytest.mark.parametrize("classes", ["", "narrow", "whole", "odd"])
-@pytest.mark.parametrize("seed", range(2))
+@pytest.mark.parametrize("seed", range(1))
 async def test_random_output_and_disturbance(classes: str, seed: int):
     rng = random.Random(f"{classes} {seed}")
     app = PaneApp(classes)
