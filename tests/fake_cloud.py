@@ -26,6 +26,7 @@ from typing import Any
 
 from aiohttp import web
 
+from hopx_tui.accepting import stop_accepting
 from tests.fake_agent import AgentRoutes, FakeSandbox, agent_error
 
 API_KEY = "hopx_test_key.secret"
@@ -106,15 +107,10 @@ class FakeCloud:
         for sandbox in self._known.values():
             await sandbox.hang_up()
         for runner in self._runners:
-            server = runner.server
-            for site in list(runner.sites):
-                await site.stop()
-            await asyncio.sleep(0.02)  # a connection that was accepted with the end gets its handler only now
+            for site in runner.sites:
+                stop_accepting(site._server)
+            await asyncio.sleep(0.01)  # a connection that was accepted with the end has its handler now
             await runner.cleanup()
-            for _ in range(5 if server is not None else 0):
-                await asyncio.sleep(0.005)
-                await server.shutdown(0.1)
-            await asyncio.sleep(0)
         if self._directory:
             shutil.rmtree(self._directory, ignore_errors=True)
 

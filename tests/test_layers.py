@@ -37,6 +37,7 @@ TABLE = {
     "format": layer("yaml"),
     "settings": layer("yaml"),
     "engine_process": layer(),
+    "accepting": layer(),
     "theme": layer("textual.theme", "format"),
     "api": layer("httpx websockets msgspec"),
     "live": layer("", "api"),
@@ -49,8 +50,8 @@ TABLE = {
     "attach": layer("", "api tty"),
     "cli": layer("*", "settings format engine_process theme api live vt tty widgets panes screens app attach"),
     "__main__": layer("", "cli"),
-    "engine": layer("aiohttp msgspec"),
-    "agent": layer("aiohttp msgspec"),
+    "engine": layer("aiohttp msgspec", "accepting"),
+    "agent": layer("aiohttp msgspec", "accepting"),
 }
 SAME_LAYER = {"preferences": "settings", "play": "app", "front": "app"}
 OPEN_PANE_MODULES = {"base"}

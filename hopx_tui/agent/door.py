@@ -9,6 +9,7 @@ from typing import Protocol
 
 from aiohttp.web_server import Server
 
+from hopx_tui.accepting import stop_accepting
 from hopx_tui.agent.gate import Gate
 from hopx_tui.agent.pausing import Pausing
 
@@ -16,6 +17,8 @@ BACKLOG = 512
 CALL_GRACE_SECONDS = 0.7
 CUT_GRACE_SECONDS = 0.2
 _POLL_SECONDS = 0.01
+_TURNS = 10
+"""Of the loop, in which a connection that was just accepted is made and its call begins (five do)."""
 
 
 class Pausable(Protocol):
@@ -60,11 +63,13 @@ class Door:
         """Stop accepting; finish calls in flight, or cut them, within a second; close idle connections.
         Sockets stay."""
         if self._accepting is not None:
-            self._accepting.close()
+            stop_accepting(self._accepting)
             self._accepting = None
         self._pausing.begin()
         for each in self._pausables:
             each.pause()
+        for _ in range(_TURNS):
+            await asyncio.sleep(0)
         self._close_idle()
         await self._until_idle(CALL_GRACE_SECONDS)
         for request in list(self._gate.busy.values()):

@@ -9,6 +9,8 @@ import secrets
 import socket
 from datetime import UTC, datetime
 
+from hopx_tui.accepting import stop_accepting
+
 HEAD_LIMIT = 64 * 1024
 HEAD_SECONDS = 5.0
 DRAIN_SECONDS = 1.0
@@ -37,7 +39,7 @@ class Doorman:
     def close(self) -> None:
         """Stop accepting; connections then wait for the agent. Answers under way are finished."""
         if self._server is not None:
-            self._server.close()
+            stop_accepting(self._server)
             self._server = None
 
     async def _answer(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
