@@ -54,10 +54,6 @@ class DriverSurface:
         self._owner, self._shape = None, 0
         self._write(data)
 
-    def forget(self) -> None:
-        """The terminal was handed to another program and back: assume a hidden cursor of the own shape."""
-        self._owner, self._shape = None, 0
-
     def _write(self, data: str) -> None:
         driver = self._driver()
         if driver is not None and data:

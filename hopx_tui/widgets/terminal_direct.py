@@ -78,7 +78,8 @@ class DirectPaint:
                     else:
                         canvas.painted(y, row)
             place_cursor(origin)
-        widget._styles_cache.set_dirty(*regions, *changed)
+        if drawn := (*regions, *changed):  # none at all would mean every row
+            widget._styles_cache.set_dirty(*drawn)
         return True
 
     def _put(self, sheet: Sheet, x: int, y: int, row: Row, inks: Inks) -> bool:

@@ -33,11 +33,6 @@ def test_only_changes_are_written():
     surface.hide(pane)  # the other one has it already
     surface.hide(other)
     assert written == ["\x1b[4 q\x1b[1;1H", "\x1b[?25l\x1b[0 q"]
-    written.clear()
-    surface.show(pane, 1, 1, 2)
-    surface.forget()
-    surface.show(pane, 1, 1, 2)
-    assert written == ["\x1b[2 q\x1b[2;2H\x1b[?25h"] * 2
 
 
 def test_without_a_driver_of_ours_nothing_is_drawn():
