@@ -16,6 +16,7 @@ from hopx_tui.engine import processes
 CPU_PERIOD_US = 100_000
 MOST_PROCESSES = 4096  # threads too; a fork bomb ends here
 REMOVE_SECONDS = 1.0
+SWEEP_SECONDS = 5.0
 
 
 @dataclass(frozen=True)
@@ -188,32 +189,54 @@ def remove(folders: Iterable[Path]) -> None:
     """rmdir each, for at most a second in all; what cannot go stays for the next start of the engine."""
     deadline = time.monotonic() + REMOVE_SECONDS
     for folder in folders:
-        while True:
-            try:
-                folder.rmdir()
-            except FileNotFoundError:
-                break
-            except OSError:
-                if time.monotonic() > deadline:
-                    break
-                time.sleep(0.005)
-            else:
-                break
+        while not _gone(folder) and time.monotonic() < deadline:
+            time.sleep(0.005)
 
 
-def sweep(parents: Iterable[Path]) -> None:
-    """Clean up what a killed engine left: end what still lives in its groups, then delete them."""
-    for parent in parents:
-        try:
-            groups = [entry for entry in parent.iterdir() if entry.is_dir()]
-        except OSError:
-            continue
-        for group in groups:
-            for pid in _words(group / "cgroup.procs"):
-                row = processes.read(int(pid))
-                if row is not None:
-                    processes.send(row, signal.SIGKILL)
-        remove([*groups, parent])
+def _gone(folder: Path) -> bool:
+    try:
+        folder.rmdir()
+    except (FileNotFoundError, PermissionError):  # what we may not remove now we shall not later
+        return True
+    except OSError:
+        return False
+    return True
+
+
+def sweep(parents: Iterable[Path]) -> list[Path]:
+    """Clean up what a killed engine left: end what still lives in its groups, then delete them.
+
+    Returns those that are still there after `SWEEP_SECONDS`. Blocks.
+    """
+    left = list(parents)
+    for group in (group for parent in left for group in _groups(parent)):
+        for name, text in (("cgroup.kill", "1"), ("pids.max", "0")):  # nothing is born while we look
+            if (group / name).exists():
+                with contextlib.suppress(OSError):
+                    (group / name).write_text(text)
+    deadline = time.monotonic() + SWEEP_SECONDS
+    while left := [parent for parent in left if not _swept(parent)]:
+        if time.monotonic() > deadline:
+            break
+        time.sleep(0.005)
+    return left
+
+
+def _swept(parent: Path) -> bool:
+    for group in _groups(parent):
+        for pid in _words(group / "cgroup.procs"):
+            row = processes.read(int(pid))
+            if row is not None:
+                processes.send(row, signal.SIGKILL)
+        _gone(group)
+    return _gone(parent)
+
+
+def _groups(parent: Path) -> list[Path]:
+    try:
+        return [entry for entry in parent.iterdir() if entry.is_dir()]
+    except OSError:
+        return []
 
 
 def detect(name: str) -> Controllers:

@@ -165,28 +165,29 @@ class Engine:
     def _look_around(self) -> tuple[isolation.Isolation, Controllers]:
         """What this machine can do: every answer comes from trying. Blocks."""
         state = self._options.state
-        self._sweep()
+        left = self._sweep()
         # a sandbox sees the package read-only: without this an editable install compiles at every create
         compileall.compile_dir(os.path.join(self._runtime.package, "agent"), quiet=2)
         name = f"hopx-tui-{os.getpid()}-{processes.start_ticks(os.getpid()) or 0}"
         controllers = cgroups.detect(name)
-        if controllers.folders:
+        if folders := [*controllers.folders, *left]:
             try:
-                write_json(state.cgroups, {"folders": [str(folder) for folder in controllers.folders]})
+                write_json(state.cgroups, {"folders": [str(folder) for folder in folders]})
             except OSError as error:
                 log.warning("%s cannot be written: %s", state.cgroups, error.strerror)
         scratch = (state.trash, Path("/dev/shm"), Path(tempfile.gettempdir()))
         level = isolation.decide(self._options.isolation, self._runtime, (str(state.root),), scratch)
         return level, controllers
 
-    def _sweep(self) -> None:
+    def _sweep(self) -> list[Path]:
+        """What an engine before us left and could not be removed yet."""
         try:
-            left = read_json(self._options.state.cgroups) or {}
+            record = read_json(self._options.state.cgroups) or {}
         except StateError as error:
             log.warning("%s", error)
-            return
-        folders = [Path(str(folder)) for folder in left.get("folders", [])]
-        cgroups.sweep([folder for folder in folders if folder.name.startswith("hopx-tui-")])
+            return []
+        folders = [Path(str(folder)) for folder in record.get("folders", [])]
+        return cgroups.sweep([folder for folder in folders if folder.name.startswith("hopx-tui-")])
 
     def _enforced(self) -> dict[str, str]:
         limited = self._controllers.memory is not None

@@ -4,10 +4,12 @@ import os
 import signal
 import subprocess
 import sys
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
 
+from hopx_tui.engine import cgroups
 from hopx_tui.engine.cgroups import Controllers, Group, Limits, candidates, detect, sweep
 from tests.engine.driver import until
 
@@ -108,6 +110,33 @@ def test_what_is_frozen_dies_by_sigkill_and_the_sweep_finds_it(real):
         sweep(real.folders)  # as the next engine does after a kill -9
         until(lambda: sleeper.poll() is not None, "the death")
     assert not Path(real.freezer).exists() or not list(Path(real.freezer).glob("sleeper"))
+
+
+HOPPER = "import os, time\nwhile True:\n    time.sleep(0.0005)\n    if os.fork():\n        os._exit(0)\n"
+
+
+@pytest.mark.parametrize("without", ["", "freezer", "pids"])
+def test_the_sweep_ends_what_is_born_meanwhile(real, without):
+    """A process that is another one at each look, as a sandbox that was just being started when its engine died."""
+    here = replace(real, **({without: None} if without else {}))
+    if not here.folders:
+        pytest.skip("no control groups here")
+    group = Group(here, "hopper")
+    group.make(Limits(1, 64, 64))
+    with subprocess.Popen([sys.executable, "-c", f"input()\n{HOPPER}"], stdin=subprocess.PIPE) as hopper:
+        group.add(hopper.pid)
+        hopper.communicate(b"\n")
+    assert (here.folders[0] / "hopper" / "cgroup.procs").read_text()
+    assert sweep(here.folders) == []
+    assert not [folder for folder in here.folders if folder.exists()]
+
+
+def test_the_sweep_tells_what_it_could_not_remove(tmp_path, monkeypatch):
+    """No control group, so nothing that rmdir could take: as one that is held by another program."""
+    monkeypatch.setattr(cgroups, "SWEEP_SECONDS", 0.05)
+    (tmp_path / "held" / "s" / "more").mkdir(parents=True)
+    (tmp_path / "free" / "s").mkdir(parents=True)
+    assert sweep([tmp_path / "held", tmp_path / "free", tmp_path / "gone"]) == [tmp_path / "held"]
 
 
 def test_a_limit_on_processes_is_written_where_there_is_a_controller(tmp_path):
