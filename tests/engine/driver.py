@@ -13,6 +13,9 @@ from pathlib import Path
 
 import httpx
 
+from hopx_tui.engine.cgroups import sweep
+from hopx_tui.engine.processes import start_ticks
+
 STUB = str(Path(__file__).with_name("stub_agent.py"))
 MODULE = [sys.executable, "-m", "hopx_tui.engine"]
 DEADLINE = 30.0
@@ -54,6 +57,7 @@ class Engine:
             stdout=subprocess.PIPE,
             stderr=subprocess.PIPE,
         )
+        self._group = f"hopx-tui-{self.process.pid}-{start_ticks(self.process.pid)}"
         ready, _, _ = select.select([self.process.stdout], [], [], DEADLINE)
         line = self.process.stdout.readline() if ready else b""
         if not line:
@@ -98,7 +102,15 @@ class Engine:
         except subprocess.TimeoutExpired:
             self.process.kill()
             _, said = self.process.communicate()
+        if self.process.returncode < 0:  # killed: no engine follows that would clean up
+            sweep(Path(group) for group in self.groups())
         return said.decode()
+
+    def groups(self):
+        """Control groups that it made."""
+        # not a glob: groups of other engines come and go while it looks
+        places = [place for place, names, _ in os.walk("/sys/fs/cgroup") if self._group in names]
+        return [os.path.join(place, self._group) for place in places]
 
 
 def inside(sandbox, line, timeout=30):

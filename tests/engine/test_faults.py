@@ -64,16 +64,6 @@ def halves(state):
     return [str(path) for path in names if path.name.endswith((".tmp", ".new")) or path.name.startswith("trial-")]
 
 
-def groups(pid):
-    # not a glob: groups of other engines come and go while it looks
-    return [
-        os.path.join(place, name)
-        for place, names, _ in os.walk("/sys/fs/cgroup")
-        for name in names
-        if name.startswith(f"hopx-tui-{pid}-")
-    ]
-
-
 def nothing_is_left(engine, before):
     """Of a killed engine: processes, pasta among them, its port, mounts."""
     until(lambda: [each for each in before if born(each[0]) == each and alive(each[0])] == [], "all to die", 15)
@@ -151,7 +141,7 @@ def test_the_engine_dies_at_any_point_of_a_creation(engines, level):
         assert request.answer is None or request.answer.status_code == 201, point
         old = engine
         engine = engines("--isolation", level, agent=None)
-        assert groups(old.process.pid) == []
+        assert old.groups() == []
         assert halves(engine.state) == [], point
         rows = engine.api.get("/v1/sandboxes").json()["data"]
         for row in rows:
@@ -340,5 +330,5 @@ def test_what_ends_leaves_nothing_open(engines, level):
     until(lambda: family(engine) == [], "all to end")
     until(lambda: len(list(descriptors.iterdir())) <= count + 2, "descriptors to be closed", 5)
     until(lambda: not list((engine.state / "trash").iterdir()), "the trash")
-    assert [path for group in groups(engine.process.pid) for path in Path(group).iterdir() if path.is_dir()] == []
+    assert [path for group in engine.groups() for path in Path(group).iterdir() if path.is_dir()] == []
     assert isinstance(engine, Engine)

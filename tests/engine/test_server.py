@@ -31,18 +31,7 @@ def test_kill_9_leaves_no_process(engines, level, paused):
     until(lambda: not any(living(each) for each in made), "everything to die", 10)
     again = engines("--isolation", level)
     assert {again.status(each) for each in made} == {"stopped"}
-    assert groups(engine.process.pid) == []
-
-
-def groups(pid):
-    """Control groups that an engine of this pid made."""
-    # not a glob: groups of other engines come and go while it looks
-    return [
-        os.path.join(place, name)
-        for place, names, _ in os.walk("/sys/fs/cgroup")
-        for name in names
-        if name.startswith(f"hopx-tui-{pid}-")
-    ]
+    assert engine.groups() == []
 
 
 def test_a_clean_end_leaves_no_control_group(engines):
@@ -50,7 +39,7 @@ def test_a_clean_end_leaves_no_control_group(engines):
     sandbox = engine.create()
     engine.close()
     assert engine.process.returncode == 0
-    assert groups(engine.process.pid) == []
+    assert engine.groups() == []
     assert not living(sandbox)
     assert not (engine.state / "engine.json").exists()
 
