@@ -317,7 +317,9 @@ class HopxApp(Front, inherit_bindings=False):
 
 
 def _settle() -> None:
-    """What is in memory now stays there: going through it again and again held keys up for 50 ms at a time."""
-    gc.collect()
+    """What is in memory now stays there: going through it again and again held keys up for 50 ms at a time.
+
+    To go through it once more before would take as long, and find half a megabyte.
+    """
     gc.freeze()
     gc.set_threshold(20_000, 20, 50)

@@ -38,6 +38,7 @@ class PtySession:
         self._room = asyncio.Event()
         self._room.set()
         self._readable: asyncio.Future[None] | None = None
+        self._listening = False
         self._open = True
         child.exited.add_done_callback(self._wake)
 
@@ -68,6 +69,13 @@ class PtySession:
     def _wake(self, _exited: asyncio.Future[int] | None = None) -> None:
         if self._readable is not None and not self._readable.done():
             self._readable.set_result(None)
+        else:
+            self._stop_listening()  # nobody reads now, and the loop would come here again and again
+
+    def _stop_listening(self) -> None:
+        if self._listening:
+            self._listening = False
+            self._loop.remove_reader(self._master)
 
     async def read(self) -> bytes:
         """The next output, at most 64 KiB; b"" once the shell has ended and nothing is left."""
@@ -83,12 +91,12 @@ class PtySession:
                 await asyncio.wait((self.exited,))
                 continue
             self._readable = self._loop.create_future()
-            self._loop.add_reader(self._master, self._wake)
+            if not self._listening:
+                self._listening = True
+                self._loop.add_reader(self._master, self._wake)
             try:
                 await self._readable
             finally:
-                if self._open:
-                    self._loop.remove_reader(self._master)
                 self._readable = None
 
     def _read_ready(self) -> tuple[bytes, bool]:
@@ -182,7 +190,7 @@ class PtySession:
         if not self._open:
             return
         self._open = False
-        self._loop.remove_reader(self._master)
+        self._stop_listening()
         self._loop.remove_writer(self._master)
         os.close(self._master)
         self._queue.clear()

@@ -14,6 +14,7 @@ from __future__ import annotations
 import asyncio
 import re
 from collections.abc import Callable, Iterable
+from functools import partial
 from typing import Any
 
 from aiohttp.web_response import Response
@@ -24,7 +25,7 @@ from hopx_tui.agent.errors import AgentError, invalid_request
 from hopx_tui.agent.http import Call, Route, answer, path_parameter, query_int, timestamp
 from hopx_tui.agent.pty import PtySession
 from hopx_tui.agent.shared_terminal import Member, Mode, SharedTerminal
-from hopx_tui.agent.terminal_frames import LARGEST_MESSAGE, LARGEST_SIZE, FrameReader, small_send_buffer
+from hopx_tui.agent.terminal_frames import LARGEST_MESSAGE, LARGEST_SIZE, FrameReader, send_at_once, small_send_buffer
 
 KEEP_SECONDS = 600.0
 MOST_SESSIONS = 32
@@ -84,7 +85,7 @@ class Sessions:
         try:
             await websocket.prepare(request)
             small_send_buffer(request)
-            await _join(websocket, terminal, member)
+            await _join(websocket, terminal, member, partial(send_at_once, websocket, request))
         except ConnectionError:
             # The client went away while we were sending.
             pass
@@ -165,9 +166,11 @@ def _row(terminal: SharedTerminal) -> dict[str, Any]:
     }
 
 
-async def _join(websocket: WebSocketResponse, terminal: SharedTerminal, member: Member) -> None:
+async def _join(
+    websocket: WebSocketResponse, terminal: SharedTerminal, member: Member, at_once: Callable[[str], bool]
+) -> None:
     """Until the shell has ended and all is sent, the socket closes, or the client is too slow."""
-    sending = asyncio.create_task(member.send_to(websocket))
+    sending = asyncio.create_task(member.send_to(websocket, at_once))
     taking = asyncio.create_task(_take_input(websocket, terminal, member))
     slow = asyncio.create_task(member.too_slow.wait())
     tasks: tuple[asyncio.Task[Any], ...] = (sending, taking, slow)

@@ -40,10 +40,13 @@ class Member:
         self._frames: deque[str] = deque()
         self._wake = asyncio.Event()
         self._finished = False
+        self._at_once: Callable[[str], bool] | None = None
 
     def push(self, frame: str) -> None:
         """Queue a frame, or give the client up."""
         if self.too_slow.is_set():
+            return
+        if not self.behind and self._at_once is not None and self._at_once(frame):
             return
         if self.behind > BEHIND_LIMIT:
             self._frames.clear()
@@ -65,18 +68,22 @@ class Member:
         self._wake.set()
         asyncio.get_running_loop().call_later(END_SECONDS, self.too_slow.set)
 
-    async def send_to(self, websocket: WebSocketResponse) -> None:
-        """Send what is queued until the shell has ended."""
-        while True:
-            while self._frames:
-                frame = self._frames.popleft()
-                await websocket.send_str(frame)
-                self.behind -= len(frame)
-                self.moved.set()
-            if self._finished:
-                return
-            self._wake.clear()
-            await self._wake.wait()
+    async def send_to(self, websocket: WebSocketResponse, at_once: Callable[[str], bool]) -> None:
+        """Send what is queued until the shell has ended. `at_once` may take a frame while nothing is."""
+        self._at_once = at_once
+        try:
+            while True:
+                while self._frames:
+                    frame = self._frames.popleft()
+                    await websocket.send_str(frame)
+                    self.behind -= len(frame)
+                    self.moved.set()
+                if self._finished:
+                    return
+                self._wake.clear()
+                await self._wake.wait()
+        finally:
+            self._at_once = None
 
 
 class SharedTerminal:

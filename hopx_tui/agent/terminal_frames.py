@@ -8,11 +8,13 @@ from typing import Any
 
 import msgspec
 from aiohttp.http_websocket import WSMessage, WSMsgType
+from aiohttp.web_ws import WebSocketResponse
 
 from hopx_tui.agent.http import Call
 
 SEND_BUFFER = 64 << 10
 LARGEST_SIZE = 2000
+SHORT_FRAME = 4096
 LARGEST_MESSAGE = 8 << 20
 
 
@@ -52,6 +54,22 @@ class FrameReader:
 def encode_frame(message: dict[str, Any]) -> str:
     """One text frame."""
     return msgspec.json.encode(message).decode()
+
+
+def send_at_once(websocket: WebSocketResponse, request: Call, frame: str) -> bool:
+    """Send a short text frame before this returns; False, and nothing sent, where `send_str` must.
+
+    What a key brings back is short and waited for; the library's way to the same bytes ends a turn of the loop later.
+    """
+    transport = request.transport
+    if len(frame) > SHORT_FRAME or transport is None or websocket.closed:
+        return False
+    if transport.is_closing() or transport.get_write_buffer_size():
+        return False
+    data = frame.encode()
+    length = bytes((len(data),)) if len(data) < 126 else b"\x7e" + len(data).to_bytes(2, "big")
+    transport.write(b"\x81" + length + data)  # RFC 6455 section 5.2: a whole text frame, unmasked from a server
+    return True
 
 
 def small_send_buffer(request: Call) -> None:

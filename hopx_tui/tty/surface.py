@@ -30,6 +30,7 @@ class DriverSurface:
         self._owner: object | None = None
         self._place = (-1, -1)
         self._shape = 0
+        self._in_frame = False
 
     # -- the cursor
 
@@ -39,7 +40,7 @@ class DriverSurface:
         data = ""
         if shape != self._shape:
             data += f"\x1b[{shape} q"
-        if self._owner is None or self._place != (x, y):
+        if not self._in_frame and (self._owner is None or self._place != (x, y)):
             data += f"\x1b[{y + 1};{x + 1}H"
         if self._owner is None:
             data += "\x1b[?25h"
@@ -68,7 +69,11 @@ class DriverSurface:
         if not isinstance(driver, DiffDriver):
             yield None
             return
-        with driver.frame() as wanted:
-            yield wanted
-            if wanted is not None and self._owner is not None:
-                wanted.draw(*self._place, "")  # where Textual's frames leave the cursor as well
+        self._in_frame = True
+        try:
+            with driver.frame() as wanted:
+                yield wanted
+                if wanted is not None and self._owner is not None:
+                    wanted.point(*self._place)  # where Textual's frames leave the cursor as well
+        finally:
+            self._in_frame = False

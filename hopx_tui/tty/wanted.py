@@ -69,6 +69,11 @@ class Wanted:
         """Text with its attributes as escape sequences, none at its end, from a cell on."""
         self.feed(f"\x1b[{y + 1};{x + 1}H{text}")
 
+    def point(self, x: int, y: int) -> None:
+        """Leave the cursor at a cell."""
+        cursor, screen = self.screen.cursor, self.screen
+        cursor.x, cursor.y = min(x, screen.columns - 1), min(y, screen.lines - 1)
+
     def style(self, sample: str) -> Style:
         """The style that the first cell of this text gets, which is one character with its escape sequences."""
         self._sampling.feed_text(f"\x1bc{sample}")

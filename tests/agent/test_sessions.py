@@ -6,6 +6,7 @@ import asyncio
 import contextlib
 import json
 import socket
+import sys
 
 import pytest
 import websockets
@@ -330,3 +331,24 @@ async def test_a_plain_terminal_is_told_nothing_new(site):
                 kinds.add(json.loads(await connection.recv())["type"])
     assert kinds == {"output", "exit"}
     assert await rows(site) == {}
+
+
+async def test_output_of_every_length_arrives_as_it_was_written(site):
+    """Short pieces leave at once, long ones and those behind others through the queue: in order, in whole frames."""
+    lengths = [1, 2, 60, *range(88, 130), 200, 4000, *range(4050, 4100), 65_000, 3]
+    script = (
+        f"import os, time\nfor n in {lengths}:\n"
+        "    data = ('<' + 'é' * n + '>').encode()\n"
+        "    while data:\n        data = data[os.write(1, data):]\n"
+        "    time.sleep(n % 3 / 1000)\n"
+    )
+    async with attach(site) as client:
+        await client.type("stty -echo -opost; printf begi''n\n")
+        await client.until("begin")
+        path = site.workspace / "lengths.py"
+        path.write_text(script)
+        client.text = ""
+        await client.type(f"{sys.executable} {path}; printf en''d\n")
+        await client.until("end", 30)
+    found = [len(piece.partition("<")[2]) for piece in client.text.split(">")[:-1]]
+    assert found == lengths

@@ -509,8 +509,9 @@ async def test_links_are_followed_by_key_and_by_click():
         assert app.terminal.scrolling
 
 
-async def test_a_pane_that_grows_while_history_is_in_view():
+async def test_a_pane_that_grows_while_history_is_in_view(monkeypatch):
     """Until the program's screen follows, the pane is the higher one."""
+    monkeypatch.setattr("hopx_tui.widgets.terminal.RESIZE_SECONDS", 1.0)  # however slow the machine is
     async with running(TerminalApp(), (40, 10)) as (app, pilot):
         await say(app, "".join(f"line {row}\r\n" for row in range(30)))
         app.terminal.enter_scroll_mode()
