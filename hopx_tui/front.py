@@ -12,6 +12,7 @@ from rich.terminal_theme import TerminalTheme
 from textual import events
 from textual.app import App
 from textual.color import Color
+from textual.notifications import Notify
 
 from hopx_tui.format import printable
 from hopx_tui.preferences import Preferences
@@ -24,6 +25,8 @@ __all__ = ["Front"]
 _PLAIN_DRIVER = "HOPX_TUI_PLAIN_DRIVER"
 """An environment variable that brings Textual's own driver back, should ours misjudge a terminal."""
 _LONGEST_NOTICE = 600
+_MOST_NOTICES = 4
+"""At a time: more would hide what they are about."""
 
 
 class Front(App[None], inherit_bindings=False):
@@ -60,6 +63,14 @@ class Front(App[None], inherit_bindings=False):
         lines = message[:_LONGEST_NOTICE].split("\n")
         options["markup"] = False
         super().notify("\n".join(printable(line, ascii_only=self.ascii_only) for line in lines), **options)
+
+    def on_notify(self, event: Notify) -> None:
+        """Make room, before Textual shows it: what is said again is shown once, and the oldest ones go."""
+        said = list(self._notifications)
+        kept = [each for each in said if each.message != event.notification.message][1 - _MOST_NOTICES :]
+        for each in said:
+            if each not in kept:
+                del self._notifications[each]
 
     def on_key(self, event: events.Key) -> None:
         """ctrl+q leaves from a dialog too: the search for bindings ends there, but the key comes up to here."""

@@ -13,7 +13,7 @@ FAIL_ON_MISSING = "HOPX_TUI_FAIL_ON_MISSING_TOOL"
 """Set where every tool is promised (CI): a test that would be skipped for one fails instead."""
 
 
-PROMISED = ("bwrap", "pasta", "tmux", "htop", "vim", "nano", "less", "mc", "dialog", "fzf", "git")
+PROMISED = ("bwrap", "pasta", "tmux", "htop", "vim", "nvim", "nano", "less", "mc", "dialog", "fzf", "git")
 """Programs of the packages that CI installs."""
 
 

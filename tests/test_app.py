@@ -103,6 +103,15 @@ async def test_notices_are_made_safe(cloud: FakeCloud, tmp_path: Path) -> None:
         assert len(board.toasts[-1]) == 600
 
 
+async def test_notices_do_not_pile_up(cloud: FakeCloud, tmp_path: Path) -> None:
+    """The newest ones stay, and what is said again moves to the end."""
+    async with dashboard(cloud, tmp_path) as board:
+        for text in ("one", "two", "three", "two", "four", "five"):
+            board.app.notify(text)
+        await board.told("five")
+        await board.until(lambda: list(board.toasts) == ["three", "two", "four", "five"])
+
+
 async def test_one_dialog_at_a_time(cloud: FakeCloud, tmp_path: Path) -> None:
     async with dashboard(cloud, tmp_path) as board:
         board.fleet_screen.action_kill()

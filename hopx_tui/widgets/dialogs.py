@@ -56,6 +56,8 @@ class ConfirmDialog(Dialog[bool]):
     BINDINGS: ClassVar[list[BindingType]] = [
         Key("up", "scroll(-1)", "Scroll up", show=False, id="confirm.up", tooltip="Scroll the text up."),
         Key("down", "scroll(1)", "Scroll down", show=False, id="confirm.down", tooltip="Scroll the text down."),
+        Key("y", "confirm", "Yes", show=False, id="confirm.yes", tooltip="Yes, without going to the button."),
+        Key("n", "cancel", "No", show=False, id="confirm.no", tooltip="No."),
     ]
 
     def __init__(
@@ -119,6 +121,11 @@ class ConfirmDialog(Dialog[bool]):
     @on(FlatButton.Pressed)
     def _pressed(self, event: FlatButton.Pressed) -> None:
         self.answer(event.button.id == "confirm" and self._typed_right)
+
+    def action_confirm(self) -> None:
+        """Yes; where something is to be typed first, only then."""
+        if self._typed_right:
+            self.answer(True)
 
     def action_scroll(self, step: int) -> None:
         """Scroll facts that do not fit."""

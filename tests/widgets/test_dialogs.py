@@ -120,6 +120,31 @@ async def test_typing_confirms_only_when_it_is_right():
         assert answers == [True]
 
 
+async def test_y_and_n_answer_from_anywhere():
+    app = Host()
+    async with app.run_test(size=(80, 24)) as pilot:
+        for keys, answer in ((["y"], True), (["n"], False), (["tab", "n"], False)):
+            answers = await shown(app, confirm())
+            await pilot.pause()
+            await pilot.press(*keys)
+            await pilot.pause()
+            assert answers == [answer]
+
+
+async def test_y_is_no_yes_where_something_is_to_be_typed():
+    app = Host()
+    async with app.run_test(size=(80, 24)) as pilot:
+        answers = await shown(app, confirm(type_to_confirm="yn2"))
+        await pilot.pause()
+        await pilot.press("y", "n", "tab", "y")
+        await pilot.pause()
+        assert answers == []
+        assert app.screen.query_one("#typed", Input).value == "yn"
+        await pilot.press("shift+tab", "end", "2", "tab", "y")
+        await pilot.pause()
+        assert answers == [True]
+
+
 async def test_choice_by_keys_digits_and_mouse():
     app = Host()
     async with app.run_test(size=(80, 24)) as pilot:
