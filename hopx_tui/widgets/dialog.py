@@ -105,7 +105,8 @@ class Dialog(Asking[T]):
 
     def on_resize(self) -> None:
         """Keep the buttons on the screen, whatever its height."""
-        self._fit()
+        if self.query("#body"):  # not while it closes: what was in it goes first
+            self._fit()
 
     def _fit(self) -> None:
         low = self.size.height < self.LOW

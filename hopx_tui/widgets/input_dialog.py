@@ -168,12 +168,10 @@ class InputDialog(Dialog[str | None]):
     async def _complete(self, typed: str) -> None:
         assert self._completer is not None
         found = await asyncio.to_thread(self._completer, typed)
-        if not self.is_attached:
-            return  # answered meanwhile
-        self._candidates = list(found[:COMPLETIONS])
-        table = self.query_one("#body", VirtualTable)
-        table.set_class(not self._candidates, "-off")
-        table.set_rows(self._candidates)
+        for table in self.query("#body").results(VirtualTable):  # none: it was answered meanwhile, and closes
+            self._candidates = list(found[:COMPLETIONS])
+            table.set_class(not self._candidates, "-off")
+            table.set_rows(self._candidates)
 
     @on(VirtualTable.Opened)
     def _picked(self, event: VirtualTable.Opened) -> None:

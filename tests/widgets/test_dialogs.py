@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+import asyncio
+import threading
+
 import pytest
 from rich.cells import cell_len
 from textual.widgets import Input
@@ -57,6 +60,39 @@ async def test_title_and_buttons_are_always_on_the_screen(make, size, ascii_only
             assert button.text in text
         if ascii_only:
             assert text.isascii()
+
+
+@pytest.mark.parametrize("make", [confirm, choice, lambda: InputDialog("Name"), lambda: MessageDialog("Read", "this")])
+async def test_the_window_changes_while_a_dialog_closes(make):
+    """What was in it goes first; its own size is told until it has gone as well."""
+    app = Host()
+    async with app.run_test(size=(80, 24)) as pilot:
+        dialog = make()
+        await shown(app, dialog)
+        await pilot.pause()
+        await dialog.query("#dialog").remove()
+        await pilot.resize_terminal(100, 30)
+        assert dialog.size == (100, 30)
+
+
+async def test_completions_come_while_a_dialog_closes():
+    looked, may_answer = threading.Event(), threading.Event()
+
+    def slow(_typed):
+        looked.set()
+        may_answer.wait(10)
+        return ["one"]
+
+    app = Host()
+    async with app.run_test(size=(80, 24)) as pilot:
+        dialog = InputDialog("Path", completer=slow)
+        await shown(app, dialog)
+        await pilot.press("o")
+        await asyncio.to_thread(looked.wait, 10)
+        await dialog.query("#dialog").remove()
+        may_answer.set()
+        await app.workers.wait_for_complete()
+        assert dialog.is_attached
 
 
 async def test_confirm_shows_facts_and_cancel_has_the_focus():
