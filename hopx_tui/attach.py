@@ -12,6 +12,7 @@ from hopx_tui.api.agent import Agent
 from hopx_tui.api.control import ControlPlane
 from hopx_tui.api.errors import ApiError
 from hopx_tui.api.sockets import PtyExit, PtyLink, PtyRole
+from hopx_tui.api.words import plain
 from hopx_tui.tty.attach import Attached, Follower, drawn, plain_again, window_size
 
 __all__ = ["attach"]
@@ -19,6 +20,7 @@ __all__ = ["attach"]
 CHORD = ("ctrl+]", "\x1d")
 MOST_UNSENT = 4 * 1024 * 1024
 """Characters that may wait for the far side, as in the dashboard's pane."""
+_MOST_LISTED = 12
 FAILED = 255
 """The exit status when there was no shell, or it was lost; any other one is the shell's."""
 
@@ -51,6 +53,9 @@ async def attach(
             if session is not None and not kept:
                 say("This sandbox's agent keeps no sessions.")
                 return FAILED
+            if session is not None and (missing := await _not_kept(found, sandbox, session)):
+                say(missing)
+                return FAILED
             name = session or f"attach.{secrets.token_hex(3)}"
             columns, lines = window_size(sys.stdout.fileno())
             mode = "take" if session else "write"
@@ -75,6 +80,15 @@ async def _find(control: ControlPlane, wanted: str, name_of: Callable[[str], str
     if meant[0].status != "running":
         return f"{wanted} is {meant[0].status}; only a running sandbox has a shell."
     return control.agent(meant[0])
+
+
+async def _not_kept(agent: Agent, sandbox: str, session: str) -> str | None:
+    """A sentence if there is no such session: it would be a new shell, and the one that is sought has ended."""
+    kept = await agent.terminal_sessions()
+    if any(each.name == session for each in kept):
+        return None
+    known = "\n".join(f"  {each.name}  {plain(each.title, 60)}".rstrip() for each in kept[:_MOST_LISTED])
+    return f"No shell {session!r} is kept in {sandbox}. " + (f"There are:\n{known}" if known else "There are none.")
 
 
 class Typed:

@@ -89,6 +89,9 @@ def test_attaching_again_to_a_shell_that_was_left(engine: Machine, sandbox: str)
     terminal.type("d")
     found = terminal.wait(r"--session (attach\.\w+)")
     assert terminal.wait_exit() == 0
+    other = engine.run("attach", sandbox, "--session", "other")
+    assert other.returncode == 255
+    assert f"No shell 'other' is kept in {sandbox}. There are:\n  {found[1]}" in other.stderr
     again = Terminal(
         [*PRODUCT, "attach", sandbox, "--session", found[1]],
         engine.environment,
