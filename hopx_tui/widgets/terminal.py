@@ -448,9 +448,14 @@ class Terminal(TerminalMessages, PointerPane, can_focus=True):
         columns, lines = max(1, self.size.width), max(1, self.size.height)
         if not self.size or (columns, lines) == (self.vt.columns, self.vt.lines):
             return
+        top, place = self.viewport.top, self.viewport.place if self.viewport.behind else None
         self.vt.resize(lines, columns)
         self.picked.clear()
         self.viewport.follow()
+        if place is not None:
+            self.viewport.go_to_place(place)
+        if self._scroll is not None:
+            self._scroll.resized(self.viewport.top - top)
         self._session.resize(columns, lines)
         if self._resized is not None:
             self._resized(columns, lines)

@@ -70,6 +70,15 @@ class ScrollMode:
         """Start typing what to look for."""
         self.typing = ""
 
+    def resized(self, moved: int) -> None:
+        """The lines have other numbers: the cursor stays where it was in the view, which moved so far; what was found
+        is looked for again.
+        """
+        line = min(max(self.at.line + moved, self._viewport.top), self._viewport.top + self._height() - 1)
+        self.at = Point(min(line, self._viewport.end - 1), min(self.at.column, self._width() - 1))
+        if self._looking is not None:
+            self._looking, self._hit = Search(self._viewport, self._looking.needle), None
+
     @property
     def note(self) -> str:
         """One line for the pane's lower edge."""

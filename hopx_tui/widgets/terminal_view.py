@@ -103,6 +103,26 @@ class Viewport:
         """Put that line at the top."""
         self._top = None if top >= self.live_top else max(top, self.first)
 
+    @property
+    def place(self) -> tuple[int, int]:
+        """Where the view is, whatever the screen's width: how many lines of text begin between the one at its top and
+        the cursor, and how many characters of that line stand above the view.
+        """
+        number = start = self.top
+        while start > self.first and self.wrapped(start - 1):
+            start -= 1
+        cursor = self.live_top + self._screen.cursor.y
+        return sum(not self.wrapped(each) for each in range(start, cursor)), (number - start) * self._screen.columns
+
+    def go_to_place(self, place: tuple[int, int]) -> None:
+        """Where the view was before the screen got another size."""
+        lines, characters = place
+        number = self.live_top + self._screen.cursor.y
+        while number > self.first and (lines or self.wrapped(number - 1)):
+            number -= 1
+            lines -= not self.wrapped(number)
+        self.show_at(number + characters // self._screen.columns)
+
     def reveal(self, number: int) -> None:
         """Scroll as little as needed to have the line in view."""
         height = len(self._screen.rows)

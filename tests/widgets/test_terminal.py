@@ -526,3 +526,40 @@ async def test_a_program_that_asks_learns_the_sixteen_colours():
         await say(app, "\x1b]4;4;?\x07")
         blue = app.ansi_theme.ansi_colors[4]
         await until(lambda: "rgb:" + "/".join(f"{part * 257:04x}" for part in blue) in app.link.typed, "an answer")
+
+
+@pytest.mark.parametrize("size", [(30, 10), (40, 6), (40, 20), (75, 12), (13, 7)])
+@pytest.mark.parametrize("mode", ["wheel", "scroll mode"])
+async def test_the_view_stays_where_it_is_when_the_window_changes(size, mode):
+    """At the same text, whatever is wrapped above and below it; and with the search at the same line."""
+    async with running(TerminalApp(), (40, 10)) as (app, pilot):
+        await say(app, "".join(f"row {row} " + "word " * (row % 23) + "\r\n" for row in range(200)))
+        if mode == "scroll mode":
+            await chord(pilot, "slash")
+            await pilot.press(*"row", "space", *"95", "space", "enter")
+        else:
+            app.terminal.viewport.scroll(-250)
+        view = app.terminal.viewport
+        start = next(number for number in range(view.top, view.end) if view.text(number).startswith("row"))
+        view.show_at(start)
+        top = view.text(start).split()[1]
+        await pilot.resize_terminal(*size)
+        await until(lambda: (app.terminal.vt.columns, app.terminal.vt.lines) == size, "the screen follows")
+        assert view.text(view.top).split()[1] == top
+        assert view.behind
+        if mode == "scroll mode":
+            scroll = app.terminal._scroll
+            assert view.top <= scroll.at.line < view.top + size[1]
+            await pilot.press("n")
+            assert "not found" not in scroll.note
+
+
+async def test_the_view_in_the_middle_of_a_long_line():
+    async with running(TerminalApp(), (40, 10)) as (app, pilot):
+        await say(app, "".join(f"<{number:06d}>" for number in range(500)) + "\r\n" * 20)
+        view = app.terminal.viewport
+        view.show_at(view.first + 50)
+        shown = view.text(view.top)[1:7]
+        await pilot.resize_terminal(80, 10)
+        await until(lambda: app.terminal.vt.columns == 80, "the screen follows")
+        assert shown in view.text(view.top)
