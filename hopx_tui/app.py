@@ -14,7 +14,9 @@ from textual import events
 from textual.binding import Binding, BindingType
 from textual.message_pump import MessagePump
 from textual.screen import ModalScreen
+from textual.worker import Worker
 
+from hopx_tui import format as fmt
 from hopx_tui.api.control import ControlPlane
 from hopx_tui.api.errors import ApiError
 from hopx_tui.front import Front
@@ -33,8 +35,13 @@ from hopx_tui.tty.surface import DriverSurface
 
 _UNISOLATED = "unisolated_allowed"
 
-_KEY_PATIENCE = 0.1
+_KEY_PATIENCE = 0.5
 """Seconds that one key may hold up the next."""
+_LOOK_AGAIN_SECONDS = 0.002
+_MOVES_THE_KEYBOARD = frozenset(
+    {"shell", "terminal pane", "create", "start", "extend", "kill", "raw", "rename", "command", "quit"}
+)
+"""Workers that a key starts and that open a shell or a dialog."""
 _REMOTE_FPS = 15
 _SETTLED_SECONDS = 1.0
 _LOOK_SECONDS = 0.1
@@ -200,19 +207,25 @@ class HopxApp(Front, inherit_bindings=False):
         """One input event after the other, each until all who may answer it have had it."""
         while self._typed:
             event = self._typed.popleft()
-            node: MessagePump | None = self.focused or self.screen
+            start: MessagePump = self.focused or self.screen
+            workers, screens = set(self.workers), len(self.screen_stack)
             await dispatch(event)
             try:
                 async with asyncio.timeout(_KEY_PATIENCE):
-                    # An unwanted key goes up from parent to parent; the app looks for its binding last of all.
-                    while node is not None and node.is_running and not event._stop_propagation:
-                        handled = asyncio.Event()
-                        node.call_later(handled.set)
-                        await handled.wait()
-                        node = node._parent
+                    # An unwanted key goes up from parent to parent; the app looks for its binding last of all. So does
+                    # what a widget says of a key that it took, and what its parents say of that.
+                    for _ in range(2):
+                        await _through(start)
+                    while len(self.screen_stack) == screens and self._moves(set(self.workers) - workers):
+                        await asyncio.sleep(_LOOK_AGAIN_SECONDS)
+                    await _through(self.screen)  # the focus moves by a message, too
             except TimeoutError:
                 pass  # somebody is busy; the next key must not wait for it
         self._typing = None  # in the same breath as the look at the queue: a key that comes now starts anew
+
+    def _moves(self, workers: set[Worker[Any]]) -> bool:
+        """Whether one of these is about to give the keyboard to something else, which the next key is for."""
+        return any(worker.name in _MOVES_THE_KEYBOARD and not worker.is_finished for worker in workers)
 
     def _worked_off(self, task: asyncio.Task[None]) -> None:
         if not task.cancelled() and (error := task.exception()) is not None:
@@ -289,8 +302,9 @@ class HopxApp(Front, inherit_bindings=False):
 
     async def _copy(self, text: str) -> None:
         result = await self._roads.copy(text)
+        copied = fmt.count(len(text), "character")
         self.notify(
-            f"{len(text):,} characters {result.how}" if result.ok else f"Not copied: {result.how}",
+            f"{copied} {result.how}" if result.ok else f"Not copied: {result.how}",
             severity="information" if result.ok else "warning",
             markup=False,
             timeout=3 if result.ok else 8,
@@ -314,6 +328,15 @@ class HopxApp(Front, inherit_bindings=False):
     def _write_to_terminal(self, text: str) -> None:
         if self._driver is not None:
             self._driver.write(text)
+
+
+async def _through(node: MessagePump | None) -> None:
+    """Until a node and all above it have done what is in their queues."""
+    while node is not None and node.is_running:
+        handled = asyncio.Event()
+        node.call_later(handled.set)
+        await handled.wait()
+        node = node._parent
 
 
 def _settle() -> None:

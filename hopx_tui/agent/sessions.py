@@ -1,11 +1,12 @@
 """`GET /terminal?session=NAME`: terminals that one can leave and come back to, watch, and take over.
 
 An extension (`terminal_sessions` in /info). `&mode=watch` only watches and never makes a session; `&mode=take` becomes
-the writer. The first frame is {"type":"session","name","role":"writer"|"watcher","created":bool,"replayed":bytes,
-"position","characters","tail"}: characters of output since the session began, characters of replay that follow, and how
-many of those at the end are output as it was written (what comes before brings modes back). Then output, the replay
-first; {"type":"role","role"} tells a later change of roles; `exit` as in a plain terminal. A client more than 1 MiB
-behind is closed with 1013 "too slow".
+the writer. The first frame is {"type":"session","name","role":"writer"|"watcher","created":bool,"cols","rows",
+"replayed":bytes,"position","characters","tail"}: the size of the terminal, which is its writer's; characters of output
+since the session began, characters of replay that follow, and how many of those at the end are output as it was written
+(what comes before brings modes back). Then output, the replay first; {"type":"role","role","cols","rows"} tells a later
+change of roles, and a watcher a new size; `exit` as in a plain terminal. A client more than 1 MiB behind is closed with
+1013 "too slow".
 `GET /terminal/sessions` lists them, `DELETE /terminal/sessions/{name}` ends one.
 """
 

@@ -56,11 +56,15 @@ class Member:
         self.behind += len(frame)
         self._wake.set()
 
-    def become(self, role: Role) -> None:
+    def become(self, role: Role, size: tuple[int, int]) -> None:
         """Change roles and tell the client."""
         self.role = role
-        self.push(encode_frame({"type": "role", "role": role}))
+        self.tell(size)
         self.moved.set()
+
+    def tell(self, size: tuple[int, int]) -> None:
+        """Its role, and the size of the terminal that it sees."""
+        self.push(encode_frame({"type": "role", "role": self.role, "cols": size[0], "rows": size[1]}))
 
     def finish(self) -> None:
         """Nothing follows; a client that does not take what is queued in time is cut."""
@@ -116,6 +120,7 @@ class SharedTerminal:
         self._on_end = on_end
         self._active = clock()
         self._pump = asyncio.create_task(self._run())
+        pty.exited.add_done_callback(lambda _: self.writer.moved.set() if self.writer is not None else None)
 
     @property
     def idle_seconds(self) -> float:
@@ -134,6 +139,8 @@ class SharedTerminal:
             "name": self.name,
             "role": member.role,
             "created": created,
+            "cols": self.size[0],
+            "rows": self.size[1],
             "replayed": len(text.encode("utf-8", "replace")),
             # For a client that comes back: what of the replay it has seen already.
             "position": self._written,
@@ -147,9 +154,9 @@ class SharedTerminal:
         self.detached_since = self.detached_at = None
         if writes:
             self.writer = member
-            if former is not None:
-                former.become("watcher")
             self._fit(member)
+            if former is not None:
+                former.become("watcher", self.size)
             if not created:
                 self.pty.redraw()
         return member
@@ -162,7 +169,7 @@ class SharedTerminal:
         if member is self.writer:
             self.writer = next((each for each in self.members if not each.watches_only), None)
             if self.writer is not None:
-                self.writer.become("writer")
+                self.writer.become("writer", self.size)
                 self._fit(self.writer)
         member.moved.set()
         if not self.members:
@@ -184,6 +191,9 @@ class SharedTerminal:
         if writer.size is not None and writer.size != self.size:
             self.size = writer.size
             self.pty.resize(*self.size)
+            for member in self.members:
+                if member.role == "watcher":
+                    member.tell(self.size)
 
     async def end(self) -> None:
         """HUP, then KILL; returns when every client has been told."""
@@ -219,7 +229,9 @@ class SharedTerminal:
                 member.push(frame)
 
     async def _wait_for_writer(self) -> None:
-        """The program waits for its writer, as it does in a plain terminal; never for a watcher."""
-        while (writer := self.writer) is not None and writer.behind > WRITER_AHEAD:
+        """The program waits for its writer, as it does in a plain terminal; never for a watcher, and not once the
+        shell has ended: what is left is little, and its end is to be told.
+        """
+        while (writer := self.writer) is not None and writer.behind > WRITER_AHEAD and not self.pty.exited.done():
             writer.moved.clear()
             await writer.moved.wait()

@@ -31,6 +31,7 @@ _RECEIVE_BUFFER = 64 * 1024
 _LARGEST_FRAME = 16 * 1024 * 1024
 _LARGEST_INPUT = 32 * 1024
 _AT_ONCE = 1024  # characters
+_LARGEST_SIZE = 2000  # what an agent lets a terminal have
 _PING_SECONDS = 20.0
 _CLOSE_SECONDS = 0.25  # the peer's goodbye lies behind output nobody reads any more: do not wait for it long
 _SILENT = logging.Logger("websocket", logging.CRITICAL + 1)  # the library's debug log would hold the token
@@ -68,6 +69,8 @@ class PtyRole:
     position: int = -1
     characters: int = 0
     tail: int = 0
+    size: tuple[int, int] | None = None
+    """Columns and lines of the terminal that is watched; None where the agent does not tell."""
 
 
 class _Frame(msgspec.Struct):
@@ -79,6 +82,12 @@ class _Frame(msgspec.Struct):
     position: int = 0
     characters: int = 0
     tail: int = 0
+    cols: int = 0
+    rows: int = 0
+
+    @property
+    def size(self) -> tuple[int, int] | None:
+        return (self.cols, self.rows) if 0 < self.cols <= _LARGEST_SIZE and 0 < self.rows <= _LARGEST_SIZE else None
 
 
 class _Connect(connect):
@@ -234,9 +243,11 @@ class PtyLink:
         if frame.type == "output":
             return frame.data or None
         if frame.type == "role":
-            return PtyRole(frame.role == "writer")
+            return PtyRole(frame.role == "writer", size=frame.size)
         if frame.type == "session":
-            return PtyRole(frame.role == "writer", frame.created, frame.position, frame.characters, frame.tail)
+            return PtyRole(
+                frame.role == "writer", frame.created, frame.position, frame.characters, frame.tail, frame.size
+            )
         if frame.type == "exit":
             try:
                 return PtyExit(-1 if frame.code is None else int(frame.code))

@@ -293,7 +293,7 @@ class TerminalPane(Pane):
         if terminal.chord_pending:
             keys = [("esc leaves  c new  n next  z zoom  [ scroll  ? list", "key")]
         else:
-            keys = [(f"{self._chord} esc leaves", "key" if terminal.has_focus else "faint")]
+            keys = [(f"{self._chord} esc leaves", "key")] if terminal.has_focus else []
         mark = self._recordings.mark(terminal)
         self._title.set_parts([*([(f"{mark}  ", "alert")] if mark else []), *tabs.parts()], keys)
 

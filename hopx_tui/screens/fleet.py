@@ -388,6 +388,7 @@ class FleetScreen(Screen[None]):
     def action_zoom(self) -> None:
         """The whole width for the sandbox, or both."""
         if self.has_class("-narrow"):
+            self.app.notify("In a window this narrow the sandbox has all of the width already.", timeout=3)
             return
         self.toggle_class("-zoomed")
         if self.has_class("-zoomed") and not self._inside():

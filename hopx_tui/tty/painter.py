@@ -59,11 +59,13 @@ class Painter:
         self._erases_in_colour = erases_in_colour
         self.synchronised = False
         """Whether the terminal knows mode 2026, which shows a frame's changes all at once."""
+        self.wanted = Wanted(columns, lines, self._styles)
         self.resize(columns, lines)
 
     def resize(self, columns: int, lines: int) -> None:
         """The terminal has another size: nothing of what it shows is known any more."""
-        self.wanted = Wanted(columns, lines, self._styles)
+        before, self.wanted = self.wanted, Wanted(columns, lines, self._styles)
+        self.wanted.take_cursor(before)  # whoever shows one says so once
         self._columns, self._lines = self.wanted.size
         self.forget()
 

@@ -74,6 +74,12 @@ class Wanted:
         cursor, screen = self.screen.cursor, self.screen
         cursor.x, cursor.y = min(x, screen.columns - 1), min(y, screen.lines - 1)
 
+    def take_cursor(self, other: Wanted) -> None:
+        """Show a cursor as the other screen does."""
+        screen = other.screen
+        self.feed(f"\x1b[?25{'h' if screen.cursor_visible else 'l'}\x1b[{screen.cursor_shape} q")
+        self.point(other.screen.cursor.x, other.screen.cursor.y)
+
     def style(self, sample: str) -> Style:
         """The style that the first cell of this text gets, which is one character with its escape sequences."""
         self._sampling.feed_text(f"\x1bc{sample}")

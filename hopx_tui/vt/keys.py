@@ -8,6 +8,7 @@ from collections.abc import Mapping
 from types import MappingProxyType
 
 from hopx_tui.vt.modes import Modes
+from hopx_tui.vt.width import CONTROLS
 
 DISAMBIGUATE = 0b1
 """The kitty keyboard flag under which ambiguous keys come as `CSI code u`."""
@@ -100,7 +101,7 @@ def _plain_key(base: str, modifiers: int, modes: Modes) -> str | None:
 
 def _text_key(base: str, character: str | None, modifiers: int, modes: Modes) -> str | None:
     """Characters, also with ctrl and alt."""
-    shown = character if character and character.isprintable() else ""
+    shown = character if character and CONTROLS.search(character) is None else ""
     text = base if len(base) == 1 else _NAMED.get(base) or shown
     if not modifiers & (_CTRL | _ALT):
         # The character knows the layout and shift; without one (kitty, some names) the name has to do.

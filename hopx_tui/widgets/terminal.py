@@ -17,7 +17,7 @@ from hopx_tui.widgets.terminal_canvas import Canvas, Inks
 from hopx_tui.widgets.terminal_chord import CHORDS, ChordAction, ChordKeys
 from hopx_tui.widgets.terminal_direct import DirectPaint
 from hopx_tui.widgets.terminal_frames import FramePacer, paint_now
-from hopx_tui.widgets.terminal_link import Connect
+from hopx_tui.widgets.terminal_link import Connect, LinkRole
 from hopx_tui.widgets.terminal_messages import TerminalMessages
 from hopx_tui.widgets.terminal_notes import Notes
 from hopx_tui.widgets.terminal_pointer import Pointer, PointerPane, Reaction
@@ -104,6 +104,8 @@ class Terminal(TerminalMessages, PointerPane, can_focus=True):
         self.read_only = False
         self.watching = False
         """What is typed does not reach the program: somebody else types, or nobody is to."""
+        self._watched: tuple[int, int] | None = None
+        self._window: tuple[int, int] | None = None
         self._session = Session(
             connect, lost_errors, self.vt, on_state=self._set_state, on_output=self._output, on_role=self._take_role
         )
@@ -175,6 +177,7 @@ class Terminal(TerminalMessages, PointerPane, can_focus=True):
     def give_back(self) -> None:
         """The pane is the program's window again."""
         self._session.borrower = None
+        self._window = None
         self._take_size()
         self._repaint()
 
@@ -209,12 +212,13 @@ class Terminal(TerminalMessages, PointerPane, can_focus=True):
     def enter_scroll_mode(self, *, search: bool = False) -> None:
         """Let keys move through the scrollback, search and pick text until left."""
         if self._scroll is None:
-            at = Point(self.viewport.top + min(self.vt.cursor.y, self.size.height - 1), 0)
+            view = self.viewport
+            at = Point(min(view.live_top + self.vt.cursor.y, view.top + self.size.height - 1), 0)
             self._scroll = ScrollMode(
                 self.viewport,
                 self.picked,
                 at,
-                height=lambda: self.vt.lines,
+                height=lambda: min(self.vt.lines, self.size.height),
                 width=lambda: self.vt.columns,
             )
         if search:
@@ -232,6 +236,8 @@ class Terminal(TerminalMessages, PointerPane, can_focus=True):
 
     def _start(self) -> None:
         self._retries.cancel()
+        self._watched = None
+        self._take_size()
         self.run_worker(self._session.run(), name="terminal", group="terminal", exclusive=True)
 
     def _set_state(self, state: TerminalState) -> None:
@@ -245,10 +251,15 @@ class Terminal(TerminalMessages, PointerPane, can_focus=True):
         if isinstance(self.state, Lost) and self._notes.obstacle is None:
             self.reconnect()
 
-    def _take_role(self, writer: bool) -> None:
-        if self.watching is writer:
-            self.watching = not writer
-            self.post_message(self.RoleChanged(self, writer))
+    def _take_role(self, role: LinkRole) -> None:
+        watched = None if role.writer else role.size
+        if watched != self._watched:
+            self._watched = watched
+            self._take_size()
+        if self.watching is role.writer:
+            self.watching = not role.writer
+            self._end_hint()
+            self.post_message(self.RoleChanged(self, role.writer))
 
     def watch_state(self, state: TerminalState) -> None:
         """Repaint the note and tell the owner."""
@@ -445,8 +456,15 @@ class Terminal(TerminalMessages, PointerPane, can_focus=True):
 
     def _take_size(self) -> None:
         self._resize_timer = None
-        columns, lines = max(1, self.size.width), max(1, self.size.height)
-        if not self.size or (columns, lines) == (self.vt.columns, self.vt.lines):
+        if not self.size:
+            return
+        window = self.size.width, self.size.height
+        self.viewport.height = self.size.height
+        if window != self._window:
+            self._window = window
+            self._session.resize(*window)
+        columns, lines = self._watched or window
+        if (columns, lines) == (self.vt.columns, self.vt.lines):
             return
         top, place = self.viewport.top, self.viewport.place if self.viewport.behind else None
         self.vt.resize(lines, columns)
@@ -456,7 +474,6 @@ class Terminal(TerminalMessages, PointerPane, can_focus=True):
             self.viewport.go_to_place(place)
         if self._scroll is not None:
             self._scroll.resized(self.viewport.top - top)
-        self._session.resize(columns, lines)
         if self._resized is not None:
             self._resized(columns, lines)
         self._repaint()
@@ -509,7 +526,7 @@ class Terminal(TerminalMessages, PointerPane, can_focus=True):
         elif self.viewport.behind or not self.vt.cursor_visible or not isinstance(self.state, Connected):
             return None
         else:
-            x, y = min(self.vt.cursor.x, self.vt.columns - 1), self.vt.cursor.y
+            x, y = min(self.vt.cursor.x, self.vt.columns - 1), self.vt.cursor.y - self.viewport.cut
         return (x, y) if x < self.size.width and 0 <= y < self.size.height else None
 
     def _drawn_cursor(self) -> tuple[int, int] | None:
@@ -539,6 +556,8 @@ class Terminal(TerminalMessages, PointerPane, can_focus=True):
         inks = self._inks_now
         strip = self._canvas.line(y, inks, self._scroll)
         width, height = self.size
+        if strip.cell_length != width:  # another one's window is watched, or ours has just changed
+            strip = strip.adjust_cell_length(width, inks.base)
         if y == height - 1:
             text, problem = self._notes.lower(self._scroll, self.state)
             strip = self._canvas.lay(strip, width, text, inks.problem if problem else inks.note)

@@ -77,6 +77,7 @@ class Canvas:
         self._top = 0
         self._behind = 0
         self._live_top = 0
+        self._cut = 0
         self._bounds: tuple[Point, Point] | None = None
         self._book = StyleBook(RichStyle())
 
@@ -91,6 +92,7 @@ class Canvas:
         is never left behind on a line that was painted between two frames.
         """
         self._release()
+        cut, self._cut = self._cut, self._viewport.cut
         before, self._cursor = self._cursor, cursor
         view, screen = self._viewport, self._screen
         behind = view.behind
@@ -99,6 +101,7 @@ class Canvas:
         # Whole words and lines grow with the text, and lines below a region that scrolls get other numbers.
         live_top, self._live_top = self._live_top, view.live_top
         moved = moved or picked != self._bounds or (picked is not None and live_top != view.live_top)
+        moved = moved or cut > 0 or self._cut > 0  # the view is lower than the screen, and follows the cursor
         if moved or len(self._painted) != len(screen.rows) or self._reversed != screen.modes.reverse_screen:
             return [Region(0, 0, width, height)]
         dirty = {

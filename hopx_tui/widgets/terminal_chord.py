@@ -90,8 +90,9 @@ class ChordKeys:
     @property
     def prompt(self) -> str:
         """What the pane says while it waits for the key."""
-        text = f" {self.label} … esc leaves · [ scrolls · / searches · {self.label} is sent "
-        return text + ("· ? lists " if "?" in self._chords else "")
+        # A narrow pane cuts the end: what leads to all else comes first.
+        listing = "? lists · " if "?" in self._chords else ""
+        return f" {self.label} … esc leaves · {listing}[ scrolls · / searches · {self.label} is sent "
 
     def unknown(self, key: str) -> str:
         """What the pane says after a key without a meaning."""

@@ -79,7 +79,8 @@ class DirectPaint:
                         canvas.painted(y, row)
             place_cursor(origin)
         if drawn := (*regions, *changed):  # none at all would mean every row
-            widget._styles_cache.set_dirty(*drawn)
+            within = widget.content_offset
+            widget._styles_cache.set_dirty(*(region.translate(within) for region in drawn))
         return True
 
     def _put(self, sheet: Sheet, x: int, y: int, row: Row, inks: Inks) -> bool:

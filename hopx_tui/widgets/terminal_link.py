@@ -48,6 +48,10 @@ class LinkRole(Protocol):
     def tail(self) -> int:
         """How many of those, at their end, are output as the program wrote it."""
 
+    @property
+    def size(self) -> tuple[int, int] | None:
+        """Columns and lines of the program's terminal, which are its writer's; None: not told."""
+
 
 class TtyLink(Protocol):
     """One remote pseudo terminal. All methods may raise `LinkLost` (or the errors the owner declared)."""

@@ -97,6 +97,7 @@ class Pump:
         finally:
             for task in workers:
                 task.cancel()
+            self._finish()
             await asyncio.gather(*workers, return_exceptions=True)
 
     def send(self, data: str) -> bool:
@@ -159,6 +160,15 @@ class Pump:
         while self._pending:
             self._slice()
             await asyncio.sleep(0)
+
+    def _finish(self) -> None:
+        """Parse what was read before the link was lost or given up: the next one does not bring it again."""
+        while self._pending:
+            replayed = self._replayed > 0
+            self._stream.feed_text(self._next_piece())
+            if replayed:
+                self._forget_what_was_asked()
+        self._screen.take_replies()  # whoever asked is not reached any more
 
     async def _parse(self) -> None:
         while True:

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import unicodedata
+
 from rich.cells import cell_len
 from rich.color import Color, ColorSystem
 from rich.segment import Segment
@@ -10,6 +12,7 @@ from textual.strip import Strip
 
 from hopx_tui.vt.row import Row
 from hopx_tui.vt.style import Style
+from hopx_tui.vt.width import char_width
 
 __all__ = ["StyleBook", "note", "overlay", "printable", "swapped"]
 
@@ -28,7 +31,19 @@ def printable(text: str) -> str:
     if text.isascii() and text.isprintable():
         return text
     text = text.translate(_REDRAWN)
-    return text if text.isprintable() else "".join(char if char.isprintable() else "\ufffd" for char in text)
+    return text if text.isprintable() else "".join(char if char.isprintable() else _harmless(char) for char in text)
+
+
+def _harmless(char: str) -> str:
+    """What stands for a character that Python does not call printable, as wide as the emulator counted it."""
+    category, width = unicodedata.category(char), char_width(char)
+    if category == "Co":  # the icons of prompts and editors
+        return char
+    if category == "Zs":
+        return " " * width
+    if char == "\u00ad":
+        return "-" * width
+    return "\ufffd" + " " * (width - 1) if width else ""
 
 
 class StyleBook:

@@ -90,7 +90,8 @@ class ScrollMode:
         if self._hit is not None and not self._selection.active:
             at, total = self._count
             return f" {self.needle}: {at:,} of {total:,} · n next · N back · v picks · q leaves "
-        return f" scroll: j k PgUp PgDn g G move · / n N search · {keys} · q leaves "
+        # A narrow pane cuts the end; arrows are what one tries anyway.
+        return f" scroll: {keys} · q leaves · / n N search · j k PgUp PgDn g G move "
 
     @property
     def needle(self) -> str:

@@ -40,7 +40,7 @@ class Session:
         lost_errors: exceptions of the link that mean "refused or dropped", besides `LinkLost`.
         on_state: told each new state.
         on_output: called after each slice of parsing.
-        on_role: told whether what is typed reaches the program.
+        on_role: told whether what is typed reaches the program, and the size of the terminal that is watched.
 
     A link to a kept session (`LinkRole`) goes on where the last one broke off; what was missed meanwhile follows.
     """
@@ -53,7 +53,7 @@ class Session:
         *,
         on_state: Callable[[TerminalState], None],
         on_output: Callable[[], None],
-        on_role: Callable[[bool], None] = lambda _: None,
+        on_role: Callable[[LinkRole], None] = lambda _: None,
     ) -> None:
         self._connect = connect
         self._lost_errors: tuple[type[Exception], ...] = (LinkLost, *lost_errors)
@@ -80,7 +80,8 @@ class Session:
         if self._used and not self.kept:
             self._stream.feed_text(_SHELL_AGAIN)
         self._used = True
-        self._typed_ahead = ""
+        if self._typed_ahead is None:  # else it is what was typed before there was a size to connect with
+            self._typed_ahead = ""
         self._on_state(Connecting())
         screen = self._screen
         size = screen.columns, screen.lines
@@ -140,7 +141,7 @@ class Session:
 
     def _role(self, role: LinkRole) -> int:
         """A kept session says who types, and at first what it replays: take from that what is not here yet."""
-        self._on_role(role.writer)
+        self._on_role(role)
         if role.position < 0:
             return 0
         had, self._position = self._position, role.position - role.characters

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
+from hopx_tui.vt.resize import MAX_SIZE
 from hopx_tui.vt.row import Row
 from hopx_tui.vt.screen import VTScreen
 
@@ -30,6 +31,8 @@ class Viewport:
     def __init__(self, screen: VTScreen) -> None:
         self._screen = screen
         self._top: int | None = None
+        self.height: int | None = None
+        """Lines that are in view, where these may be fewer than the screen has."""
 
     @property
     def first(self) -> int:
@@ -48,16 +51,31 @@ class Viewport:
         return self.live_top + len(self._screen.rows)
 
     @property
+    def cut(self) -> int:
+        """Lines of the live screen that stand above the view, if it is lower than the screen: as few as leave the
+        cursor in it.
+        """
+        lines = len(self._screen.rows)
+        if self.height is None or self.height >= lines:
+            return 0
+        return max(0, min(self._screen.cursor.y - self.height + 1, lines - self.height))
+
+    @property
+    def rest(self) -> int:
+        """Number of the line at the top of a view that follows."""
+        return self.live_top + self.cut
+
+    @property
     def top(self) -> int:
         """Number of the line shown at the top."""
         if self._top is None:
-            return self.live_top
-        return min(max(self._top, self.first), self.live_top)
+            return self.rest
+        return min(max(self._top, self.first), self.rest)
 
     @property
     def behind(self) -> int:
         """How many lines the view stands above the live screen; 0 when it follows."""
-        return self.live_top - self.top
+        return self.rest - self.top
 
     def line(self, number: int) -> Row | str | None:
         """The line of that number, None where there is none (any more)."""
@@ -101,7 +119,7 @@ class Viewport:
 
     def show_at(self, top: int) -> None:
         """Put that line at the top."""
-        self._top = None if top >= self.live_top else max(top, self.first)
+        self._top = None if top >= self.rest else max(top, self.first)
 
     @property
     def place(self) -> tuple[int, int]:
@@ -125,7 +143,7 @@ class Viewport:
 
     def reveal(self, number: int) -> None:
         """Scroll as little as needed to have the line in view."""
-        height = len(self._screen.rows)
+        height = min(self.height or MAX_SIZE, len(self._screen.rows))
         if number < self.top:
             self.show_at(number)
         elif number >= self.top + height:

@@ -85,7 +85,7 @@ async def row_when(site, condition, name="s"):
 
 async def test_leaving_and_coming_back(site):
     async with attach(site, query="&cols=90&rows=20") as first:
-        nothing_yet = {"replayed": 0, "position": 0, "characters": 0, "tail": 0}
+        nothing_yet = {"cols": 90, "rows": 20, "replayed": 0, "position": 0, "characters": 0, "tail": 0}
         assert first.session == {"type": "session", "name": "s", "role": "writer", "created": True, **nothing_yet}
         await first.type("X=kept; stty size; printf '\\033]0;my title\\007'; echo mar''ker\n")
         await first.until("marker\r\n")
@@ -143,7 +143,8 @@ async def test_one_writes_the_others_watch(site):
             await each.until("24 80")
             assert "never" not in each.text
         await writer.connection.close()
-        assert await second.frame("role") == {"type": "role", "role": "writer"}
+        assert await second.frame("role") == {"type": "role", "role": "writer", "cols": 80, "rows": 24}
+        assert await watcher.frame("role") == {"type": "role", "role": "watcher", "cols": 60, "rows": 15}
         await second.type("stty size; echo pro''moted\n")
         await watcher.until("promoted")
         assert "15 60" in watcher.text, "the size follows the writer"
@@ -164,14 +165,14 @@ async def test_one_writes_the_others_watch(site):
 async def test_taking_over(site):
     async with attach(site) as first, attach(site, query="&mode=take&cols=70&rows=20") as second:
         assert second.session["role"] == "writer"
-        assert await first.frame("role") == {"type": "role", "role": "watcher"}
+        assert await first.frame("role") == {"type": "role", "role": "watcher", "cols": 70, "rows": 20}
         await first.type("echo never\n")
         await second.type("stty size; echo mi''ne\n")
         await first.until("mine")
         assert "20 70" in first.text
         assert "never" not in first.text
         await second.connection.close()
-        assert await first.frame("role") == {"type": "role", "role": "writer"}
+        assert await first.frame("role") == {"type": "role", "role": "writer", "cols": 70, "rows": 20}
         await first.type("exit\n")
         await first.frame("exit")
 
@@ -352,3 +353,13 @@ async def test_output_of_every_length_arrives_as_it_was_written(site):
         await client.until("end", 30)
     found = [len(piece.partition("<")[2]) for piece in client.text.split(">")[:-1]]
     assert found == lengths
+
+
+async def test_a_session_whose_client_does_not_read_can_be_ended(site):
+    """Its client is told nothing then, but who asked for the end need not wait, and the name is free."""
+    async with attach(site, max_queue=1) as stuck:
+        await stuck.type("yes 0123456789\n")
+        await row_when(site, lambda row: row["idle_seconds"] > 0.3)
+        async with asyncio.timeout(10):
+            assert (await site.http.delete("/terminal/sessions/s")).status_code == 200
+        await row_when(site, lambda row: row is None)

@@ -71,8 +71,8 @@ def test_attaching_from_the_command_line(engine: Machine, sandbox: str) -> None:
     terminal.wait(r"^20 100$")
     terminal.wait(r"^42$")
     terminal.resize(90, 30)
-    terminal.type("stty size\r")
-    terminal.wait(r"^30 90$")
+    terminal.type("until [ \"$(stty size)\" = '30 90' ]; do sleep 0.1; done; echo f''its\r")  # a signal has no turn
+    terminal.wait(r"^fits$")
     terminal.key("ctrl+]")
     terminal.type("?")
     terminal.wait(r"ctrl\+\] then: d or esc leaves")
@@ -126,3 +126,21 @@ def test_attaching_from_the_pane(dashboard: Dashboard) -> None:
     dashboard.wait_until(lambda _: "42" in dashboard.rows(), "what was done there")
     dashboard.type("stty size\r")
     dashboard.wait_until(lambda _: dashboard.rows()[-2:-1] != [f"{dashboard.lines} {dashboard.columns}"], "its size")
+
+
+def test_keys_that_come_in_one_piece_go_where_those_before_them_lead(dashboard: Dashboard, engine: Machine) -> None:
+    """As a quick person's do over a slow link."""
+    dashboard.type("secho o''ne\r")
+    dashboard.wait(r"^one$")
+    dashboard.type("\x1dcecho t''wo; x=5\r")
+    dashboard.wait(r"^two$")
+    assert "1 shell" in dashboard.text()
+    dashboard.type("\x1d1echo x=$x.\r\x1d2echo x=$x!\r")
+    dashboard.wait(r"^x=5!$")
+    dashboard.type("\x1dx\t\r")
+    dashboard.wait(r"^x=\.$")
+    dashboard.type("\x1dd\x04")
+    dashboard.wait(r"Kill .*\?")
+    dashboard.key("escape")
+    dashboard.wait_gone(r"Kill .*\?")
+    assert {row["status"] for row in engine.api("GET", "/v1/sandboxes")["data"]} == {"running"}

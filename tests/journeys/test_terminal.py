@@ -129,7 +129,7 @@ def test_the_chord_twice_is_one_for_the_program(dashboard: Dashboard) -> None:
     dashboard.command("cat -v")
     dashboard.wait(r"cat -v$")
     dashboard.key("ctrl+]")
-    dashboard.wait(r"esc leaves · \[ scrolls")
+    dashboard.wait(r"esc leaves · \? lists · \[ scrolls")
     dashboard.key("ctrl+]")
     dashboard.wait_gone(r"\[ scrolls")
     dashboard.key("enter")

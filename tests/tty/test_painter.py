@@ -157,6 +157,19 @@ def test_another_size() -> None:
     assert painter.size == (20, 3)
 
 
+def test_another_size_keeps_the_cursor() -> None:
+    """Whoever shows it said so once."""
+    painter = Painter(20, 4)
+    painter.wanted.feed("\x1b[?25h\x1b[6 q\x1b[2;3H")
+    painter.frame()
+    painter.resize(30, 6)
+    shown = Shown(30, 6)
+    shown.take(painter.frame())
+    assert shown.screen.cursor_visible
+    assert shown.screen.cursor_shape == 6
+    assert (shown.screen.cursor.x, shown.screen.cursor.y) == (2, 1)
+
+
 def test_changes_of_several_lines_come_at_once() -> None:
     painter = Painter(20, 4)
     painter.synchronised = True

@@ -38,7 +38,9 @@ KITTY = Modes(kitty=1)
         ("shift+f1", None, b"\x1b[1;2P"),
         ("ctrl+f5", None, b"\x1b[15;5~"), ("super+a", "a", None), ("left_shift", None, None),
         ("alt+unknown_key", None, None),
-        ("<ignore>", None, None),
+        ("<ignore>", None, None), ("no_break_space", "\u00a0", b"\xc2\xa0"),
+        ("ideographic_space", "\u3000", b"\xe3\x80\x80"),
+        ("zero_width_joiner", "\u200d", b"\xe2\x80\x8d"), ("x", "\u00ad", b"\xc2\xad"),
     ],
 )  # fmt: skip
 def test_keys(key, character, sent):

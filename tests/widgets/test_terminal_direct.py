@@ -74,6 +74,7 @@ class PaneApp(TerminalApp):
     .narrow #list, .whole #list { display: none; }
     .whole #frame { border: none; }
     .odd #frame { padding: 0 1; }
+    .lower Terminal { border-top: solid green; }
     """
 
     def __init__(self, classes: str) -> None:
@@ -131,7 +132,7 @@ def piece(rng: random.Random) -> str:
             region = f"\x1b[{rng.randrange(1, 5)};{rng.randrange(6, 14)}r"
             return f"{region}\x1b[{rng.randrange(1, 4)}{rng.choice('ST')}\x1b[r"
         case 3:
-            return "\r\n世界 👍🏽 🇩🇪 e\u0301 👩\u200d👧 \x1b[8mhidden\x1b[28m \x1b]8;;https://e.org/\x1b\\link\x1b]8;;\x1b\\"
+            return "\r\n世界 👍🏽 🇩🇪 e\u0301 👩\u200d👧 \u3000\u00a0\ue0b0\u00ad| \x1b[8mhidden\x1b[28m \x1b]8;;https://e.org/\x1b\\link\x1b]8;;\x1b\\"
         case 4:
             modes = ["\x1b[?5h", "\x1b[?5l", "\x1b[?1049h", "\x1b[?1049l", "\x1b[2J", "\x1b[3J", "\x1b[H\x1bM"]
             return rng.choice(modes)
@@ -171,7 +172,7 @@ async def disturb(app: PaneApp, pilot: Pilot[None], rng: random.Random) -> None:
             app.pop_screen()
 
 
-@pytest.mark.parametrize("classes", ["", "narrow", "whole", "odd"])
+@pytest.mark.parametrize("classes", ["", "narrow", "whole", "odd", "lower"])
 @pytest.mark.parametrize("seed", range(1))
 async def test_random_output_and_disturbance(classes: str, seed: int):
     rng = random.Random(f"{classes} {seed}")

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import itertools
 
 import pytest
 
@@ -194,3 +195,38 @@ async def test_what_was_read_before_the_exit_is_shown_and_tapped():
     assert "".join(tapped) == "one two"
     await pump.close()
     assert link.closed
+
+
+class LostLink(FakeLink):
+    """Brings much in one piece, and then is lost, or says nothing more."""
+
+    def __init__(self, text: str, *, silent: bool) -> None:
+        super().__init__(80, 24)
+        self.text = text
+        self.silent = silent
+
+    async def read(self) -> str:
+        text, self.text = self.text, ""
+        if text:
+            return text
+        if self.silent:
+            await asyncio.Event().wait()
+        raise LinkLost("gone")
+
+
+@pytest.mark.parametrize("silent", [False, True])
+async def test_what_was_read_before_the_link_went_is_parsed(silent):
+    """It counts as known: the next link does not bring it again."""
+    ticks = itertools.count()  # each piece takes longer than a slice
+    link = LostLink("".join(f"line {number}\x1b[c\r\n" for number in range(4000)), silent=silent)
+    pump, screen, _ = build(link, clock=lambda: next(ticks))
+    task = asyncio.create_task(pump.run())
+    if silent:
+        async with asyncio.timeout(5):
+            while not pump.pending:
+                await asyncio.sleep(0)
+        task.cancel()
+    with pytest.raises((LinkLost, asyncio.CancelledError)):
+        await asyncio.wait_for(task, 5)
+    assert screen.history.dropped + len(screen.history) + screen.cursor.y == 4000
+    assert screen.take_replies() == b""

@@ -77,7 +77,8 @@ def test_lines_of_the_history_fit_the_pane():
 @pytest.mark.parametrize(
     ("text", "shown"),
     [
-        ("plain", "plain"), ("日本", "日本"), ("a\x1bb\x9bc", "a\ufffdb\ufffdc"), ("\u202eabc", "\ufffdabc"),
+        ("plain", "plain"), ("日本", "日本"), ("a\x1bb\x9bc", "a\ufffdb\ufffdc"), ("\u202eabc", "abc"),
+        ("a\u00a0b\u3000c\u202f", "a b  c "), ("\ue0b0 x\u00ady", "\ue0b0 x-y"), ("\u0378", "\ufffd"),
         ("\u2764\ufe0f", "\u2764"), ("\U0001f468\u200d\U0001f469", "\U0001f468\U0001f469"),
         ("\U0001f1e9\U0001f1ea", "ＤＥ"), ("\U0001f44d\U0001f3fd", "\U0001f44d  "), ("\ud800", "\ufffd"),
     ],

@@ -2,12 +2,15 @@
 
 from __future__ import annotations
 
+import asyncio
 from dataclasses import dataclass
 
+from hopx_tui.vt.screen import VTScreen
 from hopx_tui.widgets.terminal import Terminal
 from hopx_tui.widgets.terminal_retries import DELAYS, Retries
+from hopx_tui.widgets.terminal_session import Session
 from hopx_tui.widgets.terminal_state import Connected, Exited, Lost
-from tests.widgets.terminal_app import FakeExit, TerminalApp, running, say, until
+from tests.widgets.terminal_app import FakeExit, FakeLink, TerminalApp, running, say, until
 
 
 @dataclass(frozen=True)
@@ -17,6 +20,7 @@ class Role:
     position: int = -1
     characters: int = 0
     tail: int = 0
+    size: tuple[int, int] | None = None
 
 
 def kept_app(**options: object) -> TerminalApp:
@@ -136,3 +140,56 @@ def test_delays_grow_and_begin_anew():
     assert [retries.schedule() for _ in range(9)] == [*DELAYS, 30.0, 30.0]
     retries.forget()
     assert retries.schedule() == DELAYS[0]
+
+
+# -- another one's window
+
+
+async def test_a_watcher_sees_the_terminal_of_who_types():
+    """In that one's size, cut to the pane; what the pane's own size is, the far side learns all the same."""
+    async with running(kept_app(), (40, 10)) as (app, pilot):
+        app.link.say(Role(writer=False, position=0, size=(60, 20)))
+        await say(app, "\x1b[1;1Htop left\x1b[1;50Hunseen\x1b[20;1Hbottom left\x1b[20;60H")
+        vt = app.terminal.vt
+        assert (vt.columns, vt.lines) == (60, 20)
+        await until(lambda: app.shown()[9].startswith("bottom left"), "the cursor's line")
+        assert not any("top left" in line or "unseen" in line for line in app.shown())
+        await say(app, "\x1b[1;1H")
+        await until(lambda: app.shown()[0].startswith("top left"), "the first line")
+        assert all(len(line) == 40 for line in app.shown())
+        app.link.say(Role(writer=False, size=(20, 5)))
+        await say(app, "\x1b[2J\x1b[5;1Hsmaller")
+        await until(lambda: app.shown()[4].startswith("smaller"), "the smaller one")
+        assert (vt.columns, vt.lines) == (20, 5)
+        await pilot.resize_terminal(50, 12)
+        await until(lambda: app.link.sizes[-1] == (50, 12), "the far side")
+        assert (vt.columns, vt.lines) == (20, 5)
+        app.link.say(Role(writer=True, size=(20, 5)))
+        await until(lambda: (vt.columns, vt.lines) == (50, 12), "our own window")
+
+
+async def test_the_history_of_another_ones_window():
+    async with running(kept_app(), (40, 10)) as (app, pilot):
+        app.link.say(Role(writer=False, position=0, size=(60, 20)))
+        await say(app, "".join(f"line {number}\r\n" for number in range(100)))
+        await until(lambda: app.shown()[8].startswith("line 99"), "the end")
+        await pilot.press("ctrl+right_square_bracket", "left_square_bracket", "g")
+        await until(lambda: app.shown()[0].startswith("line 0"), "the beginning")
+        await pilot.press("G")
+        await until(lambda: app.shown()[8].startswith("line 99"), "the end again")
+
+
+async def test_what_is_typed_before_there_is_a_size_to_connect_with_is_sent():
+    links: list[FakeLink] = []
+
+    async def connect(columns: int, lines: int) -> FakeLink:
+        links.append(FakeLink(columns, lines))
+        return links[-1]
+
+    session = Session(connect, (), VTScreen(80, 24), on_state=lambda _: None, on_output=lambda: None)
+    assert session.send("echo ")
+    task = asyncio.create_task(session.run())
+    assert session.send("one\r")
+    await until(lambda: links and links[0].typed == "echo one\r", "all of it")
+    links[0].say(FakeExit(0))
+    await task
