@@ -9,6 +9,7 @@ import random
 import re
 import sys
 import time
+import unicodedata
 from collections.abc import Iterator
 from pathlib import Path
 from urllib.parse import quote
@@ -95,7 +96,7 @@ def unprintable(text: str) -> list[str]:
     wrong = []
     rest = _ALLOWED.sub(lambda match: "" if link_is_safe(match["link"]) else "\x00", text)
     for at, char in enumerate(rest):
-        if not char.isprintable():
+        if not char.isprintable() and unicodedata.category(char) != "Co":  # icons, which mean nothing to a terminal
             wrong.append(repr(rest[max(0, at - 20) : at + 30]))
     return wrong
 
