@@ -164,10 +164,7 @@ class Pump:
     def _finish(self) -> None:
         """Parse what was read before the link was lost or given up: the next one does not bring it again."""
         while self._pending:
-            replayed = self._replayed > 0
-            self._stream.feed_text(self._next_piece())
-            if replayed:
-                self._forget_what_was_asked()
+            self._feed()
         self._screen.take_replies()  # whoever asked is not reached any more
 
     async def _parse(self) -> None:
@@ -182,10 +179,7 @@ class Pump:
     def _slice(self) -> None:
         until = self._clock() + SLICE_SECONDS
         while self._pending:
-            replayed = self._replayed > 0
-            self._stream.feed_text(self._next_piece())
-            if replayed:
-                self._forget_what_was_asked()
+            self._feed()
             if self._clock() >= until:
                 break
         if self._pending_size < PENDING_CHARACTERS:
@@ -194,6 +188,12 @@ class Pump:
         if replies:
             self.send(replies.decode("utf-8", "replace"))
         self._on_output()
+
+    def _feed(self) -> None:
+        replayed = self._replayed > 0
+        self._stream.feed_text(self._next_piece())
+        if replayed:
+            self._forget_what_was_asked()
 
     def _forget_what_was_asked(self) -> None:
         """Nobody waits for answers to what a replay asks: they would be typed at whatever listens now. What it rang or

@@ -117,7 +117,8 @@ async def test_confirm_shows_facts_and_cancel_has_the_focus():
 @pytest.mark.parametrize(
     ("keys", "answer"),
     [(["escape"], False), (["q"], False), (["right", "enter"], True), (["tab", "enter"], True),
-     (["right", "right", "enter"], False), (["left", "space"], True), (["up", "down", "enter"], False)],
+     (["right", "right", "enter"], False), (["left", "space"], True), (["up", "down", "enter"], False),
+     (["y"], True), (["n"], False), (["tab", "n"], False)],
 )  # fmt: skip
 async def test_confirm_by_keys(keys, answer):
     app = Host()
@@ -154,17 +155,6 @@ async def test_typing_confirms_only_when_it_is_right():
         await pilot.press("enter")
         await pilot.pause()
         assert answers == [True]
-
-
-async def test_y_and_n_answer_from_anywhere():
-    app = Host()
-    async with app.run_test(size=(80, 24)) as pilot:
-        for keys, answer in ((["y"], True), (["n"], False), (["tab", "n"], False)):
-            answers = await shown(app, confirm())
-            await pilot.pause()
-            await pilot.press(*keys)
-            await pilot.pause()
-            assert answers == [answer]
 
 
 async def test_y_is_no_yes_where_something_is_to_be_typed():
